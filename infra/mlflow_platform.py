@@ -1,0 +1,84 @@
+"""The only place that chooses a target.
+
+Owns the step from settings to a deployed platform and from the platform to the stack's outputs.
+Each target's package is imported only when its stack is deployed, so a laptop stack never loads a
+cloud SDK. The targets' platforms expose the same attributes; nothing below asks which one it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Protocol
+
+import pulumi
+
+from infra import naming
+from infra.client_environment import client_environment
+from infra.mlflow_server import tracking_uri
+from infra.outputs import PlatformOutputs, camel_case
+
+if TYPE_CHECKING:
+    from infra.settings import PlatformSettings
+
+
+class MlflowPlatform(Protocol):
+    """What every target's platform offers once its resources are declared."""
+
+    tracking_uri: pulumi.Output[str]  # resolves when the server is ready
+    artifact_root: pulumi.Output[str]
+    backend_store: pulumi.Output[str]
+    database_password: pulumi.Output[str] | None
+    auth_admin_password: pulumi.Output[str] | None
+    log_directory: pulumi.Output[str] | None
+
+
+class UnsupportedTargetError(pulumi.RunError):
+    """The settings name a target this version cannot deploy."""
+
+
+def deploy(settings: PlatformSettings) -> MlflowPlatform:
+    """Declare the platform's resources for the target the settings name."""
+    if settings.target == "local":
+        from infra.local.local_platform import LocalPlatform
+
+        return LocalPlatform(naming.base_name(settings.environment), settings)
+    raise UnsupportedTargetError(
+        f"mlflow-platform:target is {settings.target!r}, whose components are not part of this "
+        "version: its settings load and are checked, and only `local` can be deployed; set "
+        "mlflow-platform:target to local, or deploy another stack with `make up STACK=local`"
+    )
+
+
+def export(settings: PlatformSettings, platform: MlflowPlatform) -> None:
+    """Export the outputs that `infra.outputs` promises."""
+    database = settings.database
+    # Known before anything is deployed; the platform's own attributes are known after.
+    values: dict[str, object] = {
+        "environment": settings.environment,
+        "target": settings.target,
+        "tracking_uri": platform.tracking_uri,
+        "health_url": f"{tracking_uri(settings)}/health",
+        "experiment_name": settings.experiment.name,
+        "artifact_root": platform.artifact_root,
+        "backend_store": platform.backend_store,
+        "authentication": settings.authentication.kind,
+        "mlflow_version": version("mlflow"),
+        "connection_budget": settings.connection_budget.describe(),
+        "client_environment": client_environment(settings),
+        "log_directory": platform.log_directory,
+    }
+    if settings.authentication.kind == "basic":
+        values["auth_admin_username"] = settings.authentication.admin_username
+        values["auth_admin_password"] = platform.auth_admin_password
+    if database.engine == "postgresql":
+        values |= {
+            "database_host": database.host,
+            "database_port": database.port,
+            "database_name": database.name,
+            "database_user": database.user,
+            "database_password": platform.database_password,
+        }
+    for item in fields(PlatformOutputs):
+        if values.get(item.name) is not None:
+            pulumi.export(camel_case(item.name), values[item.name])

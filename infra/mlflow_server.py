@@ -1,0 +1,322 @@
+"""The one definition of the MLflow server, rendered by every target.
+
+Owns the command line, the environment, the probes and the shutdown time of `mlflow server`:
+the local target supervises what is rendered here, Kubernetes and Cloud Run put it in a container.
+It leaves alone where the parts come from: a `ServerWiring` says which database, which artifact
+root and which files exist in this place.
+
+Facts the definition rests on (MLflow 3.17):
+
+- Credentials never stand in a URL or an argument: psycopg reads the password from `PGPASSFILE`
+  or `PGPASSWORD`.
+- `/health` answers 200 while the database is down, so it proves liveness only; readiness asks
+  for one experiment, which is a real query.
+- `--allowed-hosts` is refused together with `--gunicorn-opts`; the environment variable works
+  with both server kinds. Hosts are compared literally, port included.
+- `--static-prefix` moves health and the API under the prefix, and the probes with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlencode, urlsplit
+
+from infra.settings import PlatformSettings
+
+KEEP_ALIVE_SECONDS = 75
+"""Above the 60 s after which load balancers (ALB's default) and clients drop an idle connection.
+
+With uvicorn's own 5 s the server closes first, and a client that reuses the connection at that
+moment sees a reset.
+"""
+
+GRACEFUL_SHUTDOWN_SECONDS = 30
+"""Requests in flight at SIGTERM are answered; after this many seconds the rest are cut off."""
+
+CONNECT_TIMEOUT_SECONDS = 10
+"""libpq's limit for one attempt to reach the database; without it a vanished host hangs a request."""
+
+READINESS_PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseEndpoint:
+    """Where a PostgreSQL database answers; never with its password."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    ssl_mode: str | None = None  # libpq's sslmode; None leaves libpq's default (prefer)
+
+    def url(self, driver: str = "psycopg") -> str:
+        """SQLAlchemy URL without a password.
+
+        The query carries what libpq has no environment variable for: keepalives that notice a
+        database gone without a reset (a failover) after about a minute instead of two hours.
+        """
+        query = {
+            "application_name": "mlflow",
+            "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+            "tcp_user_timeout": "60000",
+        }
+        if self.ssl_mode:
+            query["sslmode"] = self.ssl_mode
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (
+            f"postgresql+{driver}://{self.user}@{host}:{self.port}/{self.name}?{urlencode(query)}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerWiring:
+    """What a target has made for the server to use."""
+
+    backend_store: DatabaseEndpoint | str  # a database, or `sqlite:///…`
+    artifact_root: str  # folder, `s3://…` or `gs://…`
+    password_file: str | None = None  # libpq's PGPASSFILE; None: PGPASSWORD comes as a secret
+    auth_config_file: str | None = None  # where the target writes `MlflowServer.auth_config`
+    auth_store: DatabaseEndpoint | str | None = None  # users and permissions, when basic
+    prometheus_dir: str | None = None  # scratch folder shared by the workers' counters
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Probe:
+    """One question asked of a running server, in Kubernetes' terms and seconds."""
+
+    path: str
+    period_seconds: int
+    timeout_seconds: int
+    failure_threshold: int
+    touches_database: bool
+
+    @property
+    def patience_seconds(self) -> int:
+        """How long the answer may be missing before the target acts on it."""
+        return self.period_seconds * self.failure_threshold
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MlflowServer:
+    """A rendered server: everything a target needs to run one, and nothing of the target."""
+
+    command: tuple[str, ...]  # starts with `python -m mlflow server`
+    environment: dict[str, str] = field(default_factory=dict[str, str])  # nothing secret
+    secret_environment: tuple[str, ...] = ()  # names whose values the target supplies
+    auth_config: str | None = None  # text of the file at MLFLOW_AUTH_CONFIG_PATH
+    startup: Probe
+    readiness: Probe
+    liveness: Probe
+    graceful_shutdown_seconds: int = GRACEFUL_SHUTDOWN_SECONDS
+
+    @property
+    def migration_command(self) -> tuple[str, ...]:
+        """`mlflow db upgrade` for the same backend store, to run alone before any server."""
+        store = self.command[self.command.index("--backend-store-uri") + 1]
+        return ("python", "-m", "mlflow", "db", "upgrade", store)
+
+
+def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
+    """The server that `settings` ask for, using what `wiring` provides."""
+    return MlflowServer(
+        command=_command(settings, wiring),
+        environment=_environment(settings, wiring),
+        secret_environment=_secret_environment(settings, wiring),
+        auth_config=_auth_config(settings, wiring),
+        **_probes(settings),
+    )
+
+
+def tracking_uri(settings: PlatformSettings) -> str:
+    """The address clients use: as set, or where the server listens.
+
+    A server that listens on every interface is reached from its own machine by loopback.
+    """
+    if settings.server.tracking_uri:
+        return settings.server.tracking_uri
+    host = settings.server.host
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    if ":" in host:
+        host = f"[{host}]"
+    return f"http://{host}:{settings.server.port}{settings.server.static_prefix}"
+
+
+def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
+    """Host headers the server accepts: its own names, loopback, and what the settings add.
+
+    Each name stands twice, with the port and without: MLflow compares literally and a client
+    omits the port where it is the scheme's default. MLflow's own default is wider (any name that
+    begins with `10.` passes), hence a list of ours in every case.
+    """
+    public = urlsplit(tracking_uri(settings))
+    names = ["localhost", "127.0.0.1", "[::1]", settings.server.host, public.hostname or ""]
+    names += [name for name in settings.server.allowed_hosts]
+    ports = [str(settings.server.port)]
+    if public.port and str(public.port) not in ports:
+        ports.append(str(public.port))
+    hosts: dict[str, None] = {}
+    for name in names:
+        if not name or name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            continue
+        hosts[name] = None
+        if name != "*" and not _has_port(name):
+            hosts.update({f"{name}:{port}": None for port in ports})
+    return tuple(hosts)
+
+
+def _has_port(host: str) -> bool:
+    tail = host.rpartition("]")[2] if host.startswith("[") else host
+    return ":" in tail
+
+
+def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...]:
+    server = settings.server
+    command = [
+        "python",
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        _store_uri(wiring.backend_store),
+        "--host",
+        server.host,
+        "--port",
+        str(server.port),
+        "--workers",
+        str(server.workers),
+    ]
+    if settings.registry.store_uri:
+        command += ["--registry-store-uri", settings.registry.store_uri]
+    if server.serve_artifacts:
+        command += ["--serve-artifacts", "--artifacts-destination", wiring.artifact_root]
+    else:
+        command += ["--no-serve-artifacts", "--default-artifact-root", wiring.artifact_root]
+    if server.static_prefix:
+        command += ["--static-prefix", server.static_prefix]
+    if settings.telemetry.prometheus and wiring.prometheus_dir:
+        command += ["--expose-prometheus", wiring.prometheus_dir]
+    if settings.authentication.kind == "basic":
+        command += ["--app-name", "basic-auth"]
+    return (*command, *_process_options(settings))
+
+
+def _process_options(settings: PlatformSettings) -> tuple[str, str]:
+    """Options of the process that serves HTTP.
+
+    The option and its value are joined by `=`: the value begins with dashes, which a command-line
+    parser would otherwise read as the next option.
+    """
+    if settings.server.kind == "gunicorn":
+        options = (
+            f"--worker-class gthread --threads {settings.server.threads}"
+            f" --timeout {settings.timeouts.server_request_seconds}"
+            f" --graceful-timeout {GRACEFUL_SHUTDOWN_SECONDS}"
+            f" --keep-alive {KEEP_ALIVE_SECONDS}"
+        )
+        return ("--gunicorn-opts", options)
+    options = (
+        f"--timeout-keep-alive {KEEP_ALIVE_SECONDS}"
+        f" --timeout-graceful-shutdown {GRACEFUL_SHUTDOWN_SECONDS}"
+    )
+    return ("--uvicorn-opts", options)
+
+
+def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, str]:
+    environment = {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(allowed_hosts(settings)),
+        # No call home: a platform that holds a company's experiments reports to nobody.
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # Job runners and schedulers cost a process of 180 MB that tracking does not use.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": _flag(settings.server.job_execution),
+    }
+    if settings.server.cors_allowed_origins:
+        environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(
+            settings.server.cors_allowed_origins
+        )
+    if isinstance(wiring.backend_store, DatabaseEndpoint):
+        environment |= {
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(settings.pool.size),
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(settings.pool.max_overflow),
+            "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(settings.pool.recycle_seconds),
+            "PGOPTIONS": f"-c statement_timeout={settings.timeouts.server_query_seconds}s",
+        }
+        if wiring.password_file:
+            environment["PGPASSFILE"] = wiring.password_file
+    if settings.authentication.kind == "basic" and wiring.auth_config_file:
+        environment["MLFLOW_AUTH_CONFIG_PATH"] = wiring.auth_config_file
+        environment["MLFLOW_AUTH_ADMIN_USERNAME"] = settings.authentication.admin_username
+    return environment
+
+
+def _secret_environment(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...]:
+    names: list[str] = []
+    if isinstance(wiring.backend_store, DatabaseEndpoint) and not wiring.password_file:
+        names.append("PGPASSWORD")
+    if settings.authentication.kind == "basic":
+        names += ["MLFLOW_FLASK_SERVER_SECRET_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD"]
+    return tuple(names)
+
+
+def _auth_config(settings: PlatformSettings, wiring: ServerWiring) -> str | None:
+    """MLflow's `basic_auth.ini`, without the password (that comes by environment).
+
+    The cache turns 6 requests a second into 132: without it each request hashes the password
+    anew. Its price: a changed password is accepted by other workers until the cache expires.
+    """
+    if settings.authentication.kind != "basic":
+        return None
+    store = wiring.auth_store or wiring.backend_store
+    return "\n".join(
+        (
+            "[mlflow]",
+            "default_permission = READ",
+            f"database_uri = {_store_uri(store)}",
+            f"auth_cache_ttl_seconds = {settings.authentication.cache_ttl_seconds}",
+            "",
+        )
+    )
+
+
+def _probes(settings: PlatformSettings) -> dict[Literal["startup", "readiness", "liveness"], Probe]:
+    prefix = settings.server.static_prefix
+    timeout = settings.timeouts.health_check_seconds
+    return {
+        # MLflow retries an unreachable database for 105 s before it exits with the reason; a
+        # shorter patience would kill it before it can say so.
+        "startup": Probe(
+            path=f"{prefix}/health",
+            period_seconds=2,
+            timeout_seconds=timeout,
+            failure_threshold=60,
+            touches_database=False,
+        ),
+        "readiness": Probe(
+            path=f"{prefix}{READINESS_PATH}",
+            period_seconds=10,
+            # A real query on a busy server takes longer than a liveness answer.
+            timeout_seconds=max(5, timeout),
+            failure_threshold=3,
+            touches_database=True,
+        ),
+        "liveness": Probe(
+            path=f"{prefix}/health",
+            period_seconds=10,
+            timeout_seconds=timeout,
+            failure_threshold=6,
+            touches_database=False,
+        ),
+    }
+
+
+def _store_uri(store: DatabaseEndpoint | str) -> str:
+    return store if isinstance(store, str) else store.url()
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

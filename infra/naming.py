@@ -1,0 +1,46 @@
+"""Names, tags and labels of everything the platform makes, derived in one place.
+
+Owns the rule `mlops-platform-<environment>-mlflow` (and `…-mlflow-artifacts-<account>` for
+buckets), so that a runbook, an alarm and a `kubectl` line can be written down before the stack
+exists. It knows nothing of any cloud; limits on length and characters are the strictest of the
+places a name goes to (RDS identifiers, S3 buckets, Kubernetes labels).
+"""
+
+from __future__ import annotations
+
+import re
+
+PLATFORM = "mlops-platform"
+SERVICE = "mlflow"
+
+_ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}")
+"""Lower case, digits and single hyphens: what S3, RDS and Kubernetes labels all accept."""
+
+
+def is_valid_environment(environment: str) -> bool:
+    """Whether every name derived from `environment` is valid everywhere it is used."""
+    return _ENVIRONMENT.fullmatch(environment) is not None
+
+
+def base_name(environment: str) -> str:
+    """Name of the platform in an environment: `mlops-platform-dev-mlflow`."""
+    return f"{PLATFORM}-{environment}-{SERVICE}"
+
+
+def artifact_bucket_name(environment: str, account: str) -> str:
+    """Name of the artifact bucket: `mlops-platform-dev-mlflow-artifacts-123456789012`.
+
+    The account (or project) id makes a globally shared name unique without randomness, so the
+    runbooks can spell it.
+    """
+    return f"{base_name(environment)}-artifacts-{account}"
+
+
+def tags(environment: str) -> dict[str, str]:
+    """Tags (AWS) or labels (GCP, Kubernetes) that say whose a resource is and who manages it."""
+    return {
+        "project": PLATFORM,
+        "service": SERVICE,
+        "environment": environment,
+        "managed-by": "pulumi",
+    }
