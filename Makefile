@@ -1,0 +1,112 @@
+# Every command a person needs, and nothing a command does not need. `make help` lists them.
+#
+# STACK chooses the stack (Pulumi.<stack>.yaml). The engine is the Pulumi CLI where it is on PATH
+# and the embedded one (local_engine) elsewhere; ENGINE=embedded or ENGINE=pulumi chooses by hand.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STACK ?= local
+ENGINE ?= auto
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STATE := .state
+# The installer is pinned like everything else; it resolves nothing, it installs what the lock says.
+UV := uv==0.13.9
+
+# The platform on this machine keeps its state and passphrase in this checkout and leaves the
+# user's own Pulumi login alone. Other stacks use whatever backend the user is logged in to.
+ifeq ($(STACK),local)
+export PULUMI_BACKEND_URL ?= file://$(CURDIR)/$(STATE)/pulumi
+ifndef PULUMI_CONFIG_PASSPHRASE
+export PULUMI_CONFIG_PASSPHRASE_FILE ?= $(CURDIR)/$(STATE)/passphrase
+endif
+endif
+export PULUMI_SKIP_UPDATE_CHECK ?= true
+
+# The virtual environment's interpreter, for Pulumi's Python language host too.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+ifeq ($(ENGINE),auto)
+PULUMI := $(if $(shell command -v pulumi),pulumi,python -m local_engine)
+else ifeq ($(ENGINE),embedded)
+PULUMI := python -m local_engine
+else
+PULUMI := pulumi
+endif
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: setup $(STATE)/passphrase ## Deploy the stack, pass the four-stage check, print the URL
+	@$(PULUMI) stack select --create --stack $(STACK) >/dev/null
+	@$(PULUMI) up --stack $(STACK) --yes --skip-preview
+	@python -m smoke_tests --stack $(STACK)
+	@printf '\nMLflow is ready: %s\n' "$$($(PULUMI) stack output trackingUri --stack $(STACK))"
+
+.PHONY: preview
+preview: setup $(STATE)/passphrase ## Show what `make up` would change, and change nothing
+	@$(PULUMI) stack select --create --stack $(STACK) >/dev/null
+	@$(PULUMI) preview --stack $(STACK) --diff
+
+.PHONY: smoke
+smoke: setup ## Run the four-stage check against the deployed stack
+	@python -m smoke_tests --stack $(STACK)
+
+.PHONY: drift
+drift: setup ## Compare the deployed stack with what really runs; exit 1 when they differ
+	@$(PULUMI) refresh --stack $(STACK) --preview-only --expect-no-changes --yes --diff
+
+.PHONY: down
+down: setup ## Stop and remove the stack's resources; the local stack keeps its data
+	@$(PULUMI) destroy --stack $(STACK) --yes --skip-preview
+
+.PHONY: test
+test: setup-dev check ## Run lint, types and the whole test suite
+	@python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: setup-dev ## Run lint, format check and strict types
+	@ruff check .
+	@ruff format --check .
+	@basedpyright
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Make the virtual environment from the locked requirements
+
+.PHONY: setup-dev
+setup-dev: $(VENV)/.installed-dev
+
+.PHONY: lock
+lock: $(VENV)/bin/uv ## Rewrite the lock files from requirements*.in
+	@for name in requirements requirements-dev; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in; \
+	done
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}: install it, or name another one with PYTHON=…")'
+	@echo "Making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/uv
+	@echo "Installing the locked requirements"
+	@uv pip install --quiet --require-hashes --compile-bytecode --requirements requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@uv pip install --quiet --require-hashes --requirements requirements-dev.txt
+	@touch $@
+
+# Made once, readable by its owner alone: it encrypts the secrets in this checkout's state.
+$(STATE)/passphrase: | $(VENV)/.installed
+	@mkdir -p $(STATE)/pulumi
+	@umask 077 && python -c 'import secrets; print(secrets.token_urlsafe(32))' > $@
