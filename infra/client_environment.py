@@ -7,7 +7,7 @@ user name and a password come from wherever the job keeps its secrets.
 
 from __future__ import annotations
 
-from infra.mlflow_server import tracking_uri
+from infra.server_address import tracking_uri
 from infra.settings import PlatformSettings
 
 

@@ -15,8 +15,8 @@ import pulumi
 
 from infra import naming
 from infra.client_environment import client_environment
-from infra.mlflow_server import tracking_uri
 from infra.outputs import PlatformOutputs, camel_case
+from infra.server_address import tracking_uri
 
 if TYPE_CHECKING:
     from infra.settings import PlatformSettings

@@ -2,8 +2,8 @@
 
 Owns the command line, the environment, the probes and the shutdown time of `mlflow server`:
 the local target supervises what is rendered here, Kubernetes and Cloud Run put it in a container.
-It leaves alone where the parts come from: a `ServerWiring` says which database, which artifact
-root and which files exist in this place.
+It leaves alone where the parts come from (a `ServerWiring` says which database, which artifact
+root and which files exist in this place) and what the server is called (`server_address`).
 
 Facts the definition rests on (MLflow 3.17):
 
@@ -12,7 +12,7 @@ Facts the definition rests on (MLflow 3.17):
 - `/health` answers 200 while the database is down, so it proves liveness only; readiness asks
   for one experiment, which is a real query.
 - `--allowed-hosts` is refused together with `--gunicorn-opts`; the environment variable works
-  with both server kinds. Hosts are compared literally, port included.
+  with both server kinds.
 - `--static-prefix` moves health and the API under the prefix, and the probes with them.
 """
 
@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlencode, urlsplit
 
+from infra.database_endpoint import DatabaseEndpoint
+from infra.server_address import allowed_hosts
 from infra.settings import PlatformSettings
 
 KEEP_ALIVE_SECONDS = 75
@@ -34,42 +35,7 @@ moment sees a reset.
 GRACEFUL_SHUTDOWN_SECONDS = 30
 """Requests in flight at SIGTERM are answered; after this many seconds the rest are cut off."""
 
-CONNECT_TIMEOUT_SECONDS = 10
-"""libpq's limit for one attempt to reach the database; without it a vanished host hangs a request."""
-
 READINESS_PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatabaseEndpoint:
-    """Where a PostgreSQL database answers; never with its password."""
-
-    host: str
-    port: int
-    name: str
-    user: str
-    ssl_mode: str | None = None  # libpq's sslmode; None leaves libpq's default (prefer)
-
-    def url(self, driver: str = "psycopg") -> str:
-        """SQLAlchemy URL without a password.
-
-        The query carries what libpq has no environment variable for: keepalives that notice a
-        database gone without a reset (a failover) after about a minute instead of two hours.
-        """
-        query = {
-            "application_name": "mlflow",
-            "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
-            "keepalives_idle": "30",
-            "keepalives_interval": "10",
-            "keepalives_count": "3",
-            "tcp_user_timeout": "60000",
-        }
-        if self.ssl_mode:
-            query["sslmode"] = self.ssl_mode
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return (
-            f"postgresql+{driver}://{self.user}@{host}:{self.port}/{self.name}?{urlencode(query)}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,49 +95,6 @@ def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
         auth_config=_auth_config(settings, wiring),
         **_probes(settings),
     )
-
-
-def tracking_uri(settings: PlatformSettings) -> str:
-    """The address clients use: as set, or where the server listens.
-
-    A server that listens on every interface is reached from its own machine by loopback.
-    """
-    if settings.server.tracking_uri:
-        return settings.server.tracking_uri
-    host = settings.server.host
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
-    if ":" in host:
-        host = f"[{host}]"
-    return f"http://{host}:{settings.server.port}{settings.server.static_prefix}"
-
-
-def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
-    """Host headers the server accepts: its own names, loopback, and what the settings add.
-
-    Each name stands twice, with the port and without: MLflow compares literally and a client
-    omits the port where it is the scheme's default. MLflow's own default is wider (any name that
-    begins with `10.` passes), hence a list of ours in every case.
-    """
-    public = urlsplit(tracking_uri(settings))
-    names = ["localhost", "127.0.0.1", "[::1]", settings.server.host, public.hostname or ""]
-    names += [name for name in settings.server.allowed_hosts]
-    ports = [str(settings.server.port)]
-    if public.port and str(public.port) not in ports:
-        ports.append(str(public.port))
-    hosts: dict[str, None] = {}
-    for name in names:
-        if not name or name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            continue
-        hosts[name] = None
-        if name != "*" and not _has_port(name):
-            hosts.update({f"{name}:{port}": None for port in ports})
-    return tuple(hosts)
-
-
-def _has_port(host: str) -> bool:
-    tail = host.rpartition("]")[2] if host.startswith("[") else host
-    return ":" in tail
 
 
 def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...]:

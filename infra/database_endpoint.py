@@ -1,0 +1,45 @@
+"""Where a PostgreSQL database answers, as every part of the platform writes it down.
+
+Owns the URL the server is given and libpq's limits in it. It never holds a password: psycopg reads
+that from `PGPASSFILE` or `PGPASSWORD`, so no URL, log line or argument list can carry it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+CONNECT_TIMEOUT_SECONDS = 10
+"""libpq's limit for one attempt to connect; without it a vanished host hangs a request."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseEndpoint:
+    """Where a PostgreSQL database answers; never with its password."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+    ssl_mode: str | None = None  # libpq's sslmode; None leaves libpq's default (prefer)
+
+    def url(self, driver: str = "psycopg") -> str:
+        """SQLAlchemy URL without a password.
+
+        The query carries what libpq has no environment variable for: keepalives that notice a
+        database gone without a reset (a failover) after about a minute instead of two hours.
+        """
+        query = {
+            "application_name": "mlflow",
+            "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+            "tcp_user_timeout": "60000",
+        }
+        if self.ssl_mode:
+            query["sslmode"] = self.ssl_mode
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (
+            f"postgresql+{driver}://{self.user}@{host}:{self.port}/{self.name}?{urlencode(query)}"
+        )
