@@ -1,0 +1,96 @@
+"""What the check reads from a deployed stack.
+
+Owns running `stack output --json --show-secrets` with the engine at hand (the Pulumi CLI where it
+is on PATH, the embedded engine elsewhere) and handing the answer to `infra.outputs`, which knows
+what it means. The stack `local` keeps its state and passphrase inside the checkout; other stacks
+use whatever backend the user is logged in to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.outputs import OutputsError, PlatformOutputs
+from smoke_tests.errors import CouldNotLook
+from smoke_tests.json_document import parse_document
+from smoke_tests.masking import Masker
+
+PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
+_TIMEOUT_SECONDS = 120.0
+
+
+def read_stack(
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    masker: Masker,
+    project_directory: Path = PROJECT_DIRECTORY,
+) -> PlatformOutputs:
+    """The outputs of a deployed stack.
+
+    Raises:
+        CouldNotLook: the engine is missing or refuses, or the stack exports no platform.
+    """
+    command = [*_engine(environ), "stack", "output", "--json", "--show-secrets", "--stack", name]
+    try:
+        finished = subprocess.run(
+            command,
+            cwd=project_directory,
+            env=_environment(name, environ, project_directory),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CouldNotLook(
+            f"--stack is {name!r}, and `{' '.join(command)}` did not answer "
+            f"({type(error).__name__}): run it by hand to see why"
+        ) from None
+    if finished.returncode != 0:
+        said = _last_line(finished.stderr, masker)
+        raise CouldNotLook(
+            f"--stack is {name!r}, and its outputs cannot be read ({said}): deploy it with "
+            f"`make up STACK={name}`, or give the tracking URI instead"
+        )
+    document = parse_document(finished.stdout)
+    if document is None:
+        # Not shown: what was printed may hold secrets.
+        raise CouldNotLook(
+            f"--stack is {name!r}, and `{' '.join(command[:-3])}` did not print JSON: run it by "
+            "hand to see why"
+        )
+    try:
+        outputs = PlatformOutputs.from_mapping(document)
+    except OutputsError as error:
+        raise CouldNotLook(f"--stack is {name!r}, and {error}") from None
+    masker.remember(outputs.auth_admin_password, outputs.database_password)
+    return outputs
+
+
+def _engine(environ: Mapping[str, str]) -> list[str]:
+    pulumi = shutil.which("pulumi", path=environ.get("PATH", os.defpath))
+    return [pulumi, "--non-interactive"] if pulumi else [sys.executable, "-m", "local_engine"]
+
+
+def _environment(
+    name: str, environ: Mapping[str, str], project_directory: Path
+) -> Mapping[str, str]:
+    environment = {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if name == "local":
+        state = project_directory / ".state"
+        environment.setdefault("PULUMI_BACKEND_URL", f"file://{state}/pulumi")
+        if "PULUMI_CONFIG_PASSPHRASE" not in environ:
+            environment.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", f"{state}/passphrase")
+    return environment
+
+
+def _last_line(output: bytes, masker: Masker) -> str:
+    lines = masker.foreign(output.decode("utf-8", "replace")).split("\n")
+    words = [" ".join(line.split()) for line in lines if line.strip()]
+    return words[-1].removeprefix("error: ").rstrip(".")[:300] if words else "no message"
