@@ -1,0 +1,300 @@
+"""Snapshot to checkpoint and back: Pulumi's version 3 JSON, secrets encrypted.
+
+Owns the mapping between `resource_state.Snapshot` and the file the CLI writes. Fields this engine
+does not know are carried along, secrets that did not change keep their ciphertext, timestamps keep
+their digits: a state that passes through unchanged comes out unchanged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from local_engine.errors import EngineError
+from local_engine.json_shapes import rows, table
+from local_engine.passphrase import Crypter
+from local_engine.property_json import CiphertextMemory, Path, PropertyDecoder, PropertyEncoder
+from local_engine.resource_state import Manifest, Operation, ResourceState, Snapshot
+
+SCHEMA_VERSION = 3
+# What a version 4 checkpoint may need and this engine carries along unharmed.
+_CARRIED_FEATURES = {"refreshBeforeUpdate", "views", "hooks", "taint", "replaceWith"}
+
+# JSON name, attribute, in the order the CLI writes them.
+_FIELDS = (
+    ("urn", "urn"),
+    ("custom", "custom"),
+    ("delete", "delete"),
+    ("id", "id"),
+    ("type", "type"),
+    ("inputs", "inputs"),
+    ("outputs", "outputs"),
+    ("parent", "parent"),
+    ("protect", "protect"),
+    ("taint", "taint"),
+    ("external", "external"),
+    ("dependencies", "dependencies"),
+    ("initErrors", "init_errors"),
+    ("provider", "provider"),
+    ("propertyDependencies", "property_dependencies"),
+    ("pendingReplacement", "pending_replacement"),
+    ("additionalSecretOutputs", "additional_secret_outputs"),
+    ("aliases", "aliases"),
+    ("customTimeouts", "custom_timeouts"),
+    ("importID", "import_id"),
+    ("retainOnDelete", "retain_on_delete"),
+    ("deletedWith", "deleted_with"),
+    ("replaceWith", "replace_with"),
+    ("created", "created"),
+    ("modified", "modified"),
+    ("sourcePosition", "source_position"),
+    ("stackTrace", "stack_trace"),
+    ("ignoreChanges", "ignore_changes"),
+    ("hideDiff", "hide_diff"),
+    ("replaceOnChanges", "replace_on_changes"),
+    ("replacementTrigger", "replacement_trigger"),
+    ("refreshBeforeUpdate", "refresh_before_update"),
+    ("viewOf", "view_of"),
+    ("resourceHooks", "resource_hooks"),
+)
+_ALWAYS = {"urn", "custom", "type"}
+_PROPERTIES = {"inputs", "outputs", "replacementTrigger"}
+_TIMES = {"created", "modified"}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("urn", "id", "type", "parent", "provider", "importID"), str),
+    **dict.fromkeys(("deletedWith", "sourcePosition", "viewOf"), str),
+    **dict.fromkeys(("custom", "delete", "protect", "taint", "external"), bool),
+    **dict.fromkeys(("pendingReplacement", "retainOnDelete", "refreshBeforeUpdate"), bool),
+    **dict.fromkeys(("inputs", "outputs", "propertyDependencies"), dict),
+    **dict.fromkeys(("customTimeouts", "resourceHooks"), dict),
+    **dict.fromkeys(("dependencies", "initErrors", "additionalSecretOutputs", "aliases"), list),
+    **dict.fromkeys(("replaceWith", "stackTrace", "ignoreChanges", "hideDiff"), list),
+    "replaceOnChanges": list,
+}
+
+
+class _Timestamp(datetime):
+    """A moment that remembers the nanoseconds it was written with."""
+
+    text: str = ""
+
+
+class CheckpointReader:
+    """Turns checkpoint JSON into a snapshot."""
+
+    def __init__(self, unlock: Callable[[str], Crypter], memory: CiphertextMemory) -> None:
+        """`unlock` finds the crypter of a salt; it is asked only when a secret is met."""
+        self._unlock = unlock
+        self._memory = memory
+
+    def read(self, document: Mapping[str, Any], source: str) -> Snapshot:
+        """Return the snapshot of a versioned checkpoint.
+
+        Raises:
+            EngineError: not a checkpoint, of another version, or not intact.
+        """
+        check_version(document, source)
+        checkpoint = document.get("checkpoint")
+        if not isinstance(checkpoint, dict):
+            raise EngineError(
+                f"{source} is not a Pulumi checkpoint (no `checkpoint` object): restore it from "
+                "its .bak."
+            )
+        latest = cast("dict[str, Any]", checkpoint).get("latest")
+        return self.read_deployment(latest or {}, source)
+
+    def read_deployment(self, latest: Mapping[str, Any], source: str) -> Snapshot:
+        """Return the snapshot of the inner deployment object, as `stack export` prints it."""
+        try:
+            return self._snapshot(latest)
+        except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
+            raise EngineError(
+                f"{source} is not a Pulumi checkpoint ({type(error).__name__}: {error}): restore "
+                "it from its .bak."
+            ) from None
+
+    def _snapshot(self, latest: Mapping[str, Any]) -> Snapshot:
+        provider = latest.get("secrets_providers")
+        decoder = PropertyDecoder(lambda: self._unlock(salt_of(provider)), self._memory)
+        manifest = dict(latest.get("manifest") or {})
+        known = {"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}
+        return Snapshot(
+            manifest=Manifest(
+                time=_time(manifest.get("time")),
+                magic=str(manifest.get("magic") or ""),
+                version=str(manifest.get("version") or ""),
+                plugins=list(manifest.get("plugins") or []),
+            ),
+            secrets_provider=provider,
+            resources=[_resource(raw, decoder) for raw in rows(latest.get("resources"))],
+            pending_operations=[
+                Operation(raw["type"], _resource(raw["resource"], decoder, "pending"))
+                for raw in rows(latest.get("pending_operations"))
+            ],
+            metadata=dict(latest.get("metadata") or {}),
+            extra={key: value for key, value in latest.items() if key not in known},
+        )
+
+
+class CheckpointWriter:
+    """Turns a snapshot into checkpoint JSON."""
+
+    def __init__(
+        self, crypter: Callable[[], Crypter], memory: CiphertextMemory, *, version: str
+    ) -> None:
+        """Encrypt with what `crypter` returns; `version` is what the manifest names as writer."""
+        self._crypter = crypter
+        self._encoder = PropertyEncoder(crypter, memory)
+        self._version = version
+
+    def write(self, snapshot: Snapshot, *, project: str, stack: str) -> dict[str, Any]:
+        """Return the versioned checkpoint of a stack."""
+        latest, features = self.deployment(snapshot)
+        document: dict[str, Any] = {"version": 4 if features else SCHEMA_VERSION}
+        if features:
+            document["features"] = features
+        document["checkpoint"] = {"stack": f"organization/{project}/{stack}", "latest": latest}
+        return document
+
+    def deployment(self, snapshot: Snapshot) -> tuple[dict[str, Any], list[str]]:
+        """Return the inner deployment object and the features its reader must know."""
+        manifest: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "magic": magic(self._version),
+            "version": self._version,
+        }
+        if snapshot.manifest.plugins:
+            manifest["plugins"] = snapshot.manifest.plugins
+        latest: dict[str, Any] = {
+            "manifest": manifest,
+            "secrets_providers": {
+                "type": "passphrase",
+                "state": {"salt": self._crypter().salt},
+            },
+        }
+        features: set[str] = set()
+        resources = [self._resource(state, "", features) for state in snapshot.resources]
+        operations = [
+            {"resource": self._resource(entry.resource, "pending", features), "type": entry.kind}
+            for entry in snapshot.pending_operations
+        ]
+        if resources:
+            latest["resources"] = resources
+        if operations:
+            latest["pending_operations"] = operations
+        latest["metadata"] = snapshot.metadata
+        latest.update(snapshot.extra)
+        return latest, sorted(features)
+
+    def _resource(self, state: ResourceState, place: str, features: set[str]) -> dict[str, Any]:
+        encoded: dict[str, Any] = {}
+        for name, attribute in _FIELDS:
+            value: Any = getattr(state, attribute)
+            if name in _TIMES:
+                value = _time_text(value)
+            elif name in _PROPERTIES and value is not None:
+                value = self._encoder.encode(value, _place(state, place, name))
+            if value or name in _ALWAYS or (name == "replacementTrigger" and value is not None):
+                encoded[name] = value
+        encoded.update(state.extra)
+        features.update(_features(state))
+        return encoded
+
+
+def check_version(document: Mapping[str, Any], source: str) -> None:
+    """Refuse a checkpoint or deployment this engine would not carry along unharmed."""
+    version = document.get("version")
+    if version not in (3, 4):
+        raise EngineError(
+            f"{source} has the schema version {version!r}: 3 and 4 are understood; run any update "
+            "with a current Pulumi CLI to convert an older one."
+        )
+    foreign = sorted({str(name) for name in rows(document.get("features"))} - _CARRIED_FEATURES)
+    if foreign:
+        raise EngineError(
+            f"{source} needs '{foreign[0]}', which this engine does not know: use the Pulumi CLI "
+            "for this stack."
+        )
+
+
+def salt_of(provider: object) -> str:
+    """Return the salt in a checkpoint's `secrets_providers`.
+
+    Raises:
+        EngineError: the state's secrets are encrypted by another provider.
+    """
+    kind = table(provider).get("type") or "none"
+    salt = table(table(provider).get("state")).get("salt")
+    if kind != "passphrase" or not isinstance(salt, str):
+        raise EngineError(
+            f"The state's secrets are encrypted with the provider '{kind}': this engine uses a "
+            "passphrase only; run `pulumi stack change-secrets-provider passphrase`."
+        )
+    return salt
+
+
+def magic(version: str) -> str:
+    """Return the checksum by which the CLI recognises an intact manifest."""
+    return hashlib.sha256(version.encode()).hexdigest() if version else ""
+
+
+def _resource(raw: Any, decoder: PropertyDecoder, place: str = "") -> ResourceState:
+    fields = dict(cast("Mapping[str, Any]", raw))
+    names = dict(_FIELDS)
+    state = ResourceState(urn=fields["urn"], type=fields["type"])
+    for name, value in fields.items():
+        attribute = names.get(name)
+        if attribute is None:
+            state.extra[name] = value
+        elif value is not None:
+            expected = _TYPES.get(name)
+            if expected is not None and not isinstance(value, expected):
+                raise TypeError(f"`{name}` of {fields['urn']} is a {type(value).__name__}")
+            setattr(state, attribute, _time(value) if name in _TIMES else value)
+    # After the loop, because the place of a secret includes the resource's delete flag.
+    for name in _PROPERTIES & fields.keys():
+        path = _place(state, place, name)
+        setattr(state, names[name], decoder.decode(fields[name], path))
+    if state.inputs is None or state.outputs is None:  # pyright: ignore[reportUnnecessaryComparison]
+        state.inputs, state.outputs = state.inputs or {}, state.outputs or {}
+    return state
+
+
+def _place(state: ResourceState, place: str, name: str) -> Path:
+    return (f"{state.urn}{' (to be deleted)' if state.delete else ''}", f"{place}{name}")
+
+
+def _features(state: ResourceState) -> set[str]:
+    present = {
+        "refreshBeforeUpdate": state.refresh_before_update,
+        "views": bool(state.view_of),
+        "hooks": bool(state.resource_hooks),
+        "taint": state.taint,
+        "replaceWith": bool(state.replace_with),
+    }
+    return {name for name, there in present.items() if there}
+
+
+def _time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    # Go writes up to nine digits of a second, Python reads six.
+    match = re.fullmatch(r"(.*?)(?:\.(\d+))?(Z|[-+]\d\d:\d\d)?", text)
+    head, digits, zone = match.groups() if match else (text, None, None)
+    if head.startswith("0001-"):
+        return None
+    parsed = datetime.fromisoformat(f"{head}.{(digits or '0')[:6]:0<6}{zone or 'Z'}")
+    stamp = _Timestamp(*parsed.timetuple()[:6], parsed.microsecond, parsed.tzinfo)
+    stamp.text = text
+    return stamp
+
+
+def _time_text(moment: datetime | None) -> str | None:
+    if isinstance(moment, _Timestamp):
+        return moment.text
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
