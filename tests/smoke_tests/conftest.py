@@ -131,6 +131,7 @@ def real_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealMlflow
         "mlflow.server.auth:authenticate_request_basic_auth\n"
         f"database_uri = sqlite:///{folder}/auth.db\n"
         f"admin_username = admin\nadmin_password = {password}\n"
+        "auth_cache_ttl_seconds = 60\n"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

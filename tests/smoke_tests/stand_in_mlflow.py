@@ -155,6 +155,7 @@ class StandInMlflow:
     def _handler(outer) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet for each answer
 
             def log_message(self, *args: object) -> None:
                 """Tests read `requests` instead."""
