@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from infra.local import leftovers
 from infra.local.layout import private_directory, write_private_file
@@ -33,6 +34,12 @@ def prepare(program: Program) -> int:
     return ended
 
 
+def become(program: Program) -> NoReturn:
+    """Replace this process by the program."""
+    os.chdir(program.directory)
+    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - no shell
+
+
 def main(arguments: list[str]) -> int:
     """Become the program whose definition is named; returns only when that is impossible."""
     program = load(Path(arguments[0]))
@@ -44,8 +51,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"launcher: ended {ended} leftover processes of {program.name}\n")
     sys.stderr.write(f"launcher: starting {program.name}\n")
     sys.stderr.flush()
-    os.chdir(program.directory)
-    os.execve(program.command[0], program.command, program.environment)  # noqa: S606 - no shell wanted
+    become(program)
 
 
 if __name__ == "__main__":

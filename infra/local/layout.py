@@ -75,8 +75,9 @@ def private_directory(path: Path) -> Path:
         LocalPlatformError: the file system refuses, with the setting that chooses another place.
     """
     try:
-        for missing in reversed([path, *path.parents]):
-            missing.mkdir(mode=0o700, exist_ok=True)
+        for folder in reversed([path, *path.parents]):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise LocalPlatformError(
             f"cannot make the folder {path} ({error.strerror}): make its parent writable, or set "
@@ -97,7 +98,6 @@ def write_private_file(path: Path, content: str) -> None:
 
 def unwritable_ancestor(path: Path) -> Path | None:
     """The folder that stops `path` from being made or written to, if one does; touches nothing."""
-
 
     for folder in (path, *path.parents):
         if folder.exists():

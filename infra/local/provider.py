@@ -70,7 +70,8 @@ class LocalProvider(ResourceProvider):
     @without_frames
     def diff(self, _id: str, _olds: Properties, _news: Properties) -> DiffResult:
         """Compare property by property; the serialized provider is not one of them."""
-        changed = changed_properties(plain(_olds), plain(_news))
+        wanted = {key: value for key, value in plain(_news).items() if key not in self.computed}
+        changed = changed_properties(plain(_olds), wanted)
         return DiffResult(
             changes=bool(changed),
             replaces=[name for name in changed if name in self.replace_on],
@@ -120,9 +121,7 @@ def changed_properties(olds: Mapping[str, Any], news: Mapping[str, Any]) -> list
 
 def plain(properties: Mapping[str, Any]) -> Properties:
     """Properties without Pulumi's own key; whole numbers as integers (protobuf knows floats)."""
-    return {
-        name: _plain_value(value) for name, value in properties.items() if name != PROVIDER_KEY
-    }
+    return {name: _plain_value(value) for name, value in properties.items() if name != PROVIDER_KEY}
 
 
 def _plain_value(value: Any) -> Any:
