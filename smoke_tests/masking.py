@@ -1,7 +1,7 @@
 """Keeps secrets out of everything the check prints.
 
 Owns what a secret looks like on its way out: the values this process was given (passwords,
-tokens, also in their URL-quoted and JSON-escaped forms), the user information of any URL, and any
+tokens, however URLs, JSON, Python or HTML write them), the user information of any URL, and any
 JSON web token. Every report passes its text through one `Masker`.
 
 Text that others wrote (a server's answer, an exception) is masked for every known secret. The
@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from urllib.parse import quote, quote_plus
 
 MASK = "[secret]"
 
@@ -23,6 +22,13 @@ _WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")
 _AUTHORIZATION = re.compile(
     r"(?i)(authorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer)\s+)[^\s\"']+"
 )
+_HTML = {
+    "&": ("&amp;",),
+    "<": ("&lt;",),
+    ">": ("&gt;",),
+    '"': ("&quot;", "&#34;"),
+    "'": ("&#x27;", "&#39;"),
+}
 _LONG_ENOUGH_TO_BE_UNMISTAKABLE = 8
 
 
@@ -31,19 +37,13 @@ class Masker:
 
     def __init__(self) -> None:
         """Know no secret yet."""
-        self._forms: set[str] = set()
+        self._patterns: dict[str, re.Pattern[str]] = {}
 
     def remember(self, *secrets: str | None) -> None:
         """Mask these values from now on, in every form they may come back in."""
         for secret in secrets:
-            if secret:
-                self._forms |= {
-                    secret,
-                    quote(secret, safe=""),
-                    quote_plus(secret),
-                    json.dumps(secret)[1:-1],
-                    repr(secret)[1:-1],
-                }
+            if secret and secret not in self._patterns:
+                self._patterns[secret] = re.compile("".join(map(_any_spelling, secret)))
 
     def remember_basic(self, username: str, password: str) -> None:
         """Mask a password, also inside the header of HTTP basic authentication."""
@@ -59,9 +59,28 @@ class Masker:
 
     def _mask(self, text: str, *, shortest: int) -> str:
         # Longest first: a secret may contain another one.
-        for form in sorted(self._forms, key=len, reverse=True):
-            if len(form) >= shortest:
-                text = text.replace(form, MASK)
+        for secret in sorted(self._patterns, key=len, reverse=True):
+            if len(secret) >= shortest:
+                text = self._patterns[secret].sub(MASK, text)
         text = _AUTHORIZATION.sub(rf"\g<1>{MASK}", text)
         text = _WEB_TOKEN.sub(MASK, text)
         return _USER_INFORMATION.sub(f"{MASK}@", text)
+
+
+def _any_spelling(character: str) -> str:
+    """A pattern for one character as it stands, and as URLs, JSON, Python and HTML write it."""
+    spellings = {
+        character,
+        json.dumps(character)[1:-1],
+        json.dumps(character, ensure_ascii=False)[1:-1],
+        repr(character)[1:-1],
+        repr("'\"" + character)[4:-1],  # as between both kinds of quotes
+        *_HTML.get(character, ()),
+    }
+    if character == " ":
+        spellings.add("+")
+    alternatives = [re.escape(one) for one in sorted(spellings, key=len, reverse=True)]
+    if not character.isalnum() or not character.isascii():
+        percent = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+        alternatives.insert(0, f"(?i:{percent})")
+    return f"(?:{'|'.join(alternatives)})"
