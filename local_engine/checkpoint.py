@@ -190,18 +190,26 @@ class CheckpointWriter:
         return latest, sorted(features)
 
     def _resource(self, state: ResourceState, place: str, features: set[str]) -> dict[str, Any]:
-        encoded: dict[str, Any] = {}
-        for name, attribute in _FIELDS:
-            value: Any = getattr(state, attribute)
-            if name in _TIMES:
-                value = _time_text(value)
-            elif name in _PROPERTIES and value is not None:
-                value = self._encoder.encode(value, _place(state, place, name))
-            if value or name in _ALWAYS or (name == "replacementTrigger" and value is not None):
-                encoded[name] = value
-        encoded.update(state.extra)
+        def encode(name: str, value: Any) -> Any:
+            return self._encoder.encode(value, _place(state, place, name))
+
         features.update(_features(state))
-        return encoded
+        return resource_json(state, encode)
+
+
+def resource_json(state: ResourceState, encode: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Return one resource as the CLI writes it; `encode` turns the named properties into JSON."""
+    encoded: dict[str, Any] = {}
+    for name, attribute in _FIELDS:
+        value: Any = getattr(state, attribute)
+        if name in _TIMES:
+            value = _time_text(value)
+        elif name in _PROPERTIES and value is not None:
+            value = encode(name, value)
+        if value or name in _ALWAYS or (name == "replacementTrigger" and value is not None):
+            encoded[name] = value
+    encoded.update(state.extra)
+    return encoded
 
 
 def check_version(document: Mapping[str, Any], source: str) -> None:

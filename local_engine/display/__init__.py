@@ -1,0 +1,1 @@
+"""What a person sees of a deployment; it decides nothing, it shows events."""
