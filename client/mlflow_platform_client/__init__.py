@@ -1,0 +1,79 @@
+"""Tracking a training job can rely on, around MLflow's own client.
+
+    from mlflow_platform_client import TrackingLogger, preflight
+
+    run = preflight()  # raises PreflightFailed before training, or returns the run
+    with TrackingLogger(run) as logger:  # never blocks training, never loses a metric
+        logger.log_metric("loss", 0.1, step=1)
+
+Owns the public names; everything below is loaded when first used, so that importing this package
+costs a few milliseconds and MLflow is loaded by whoever needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow_platform_client.configuration import ClientSettings, Origin, resolve_settings
+    from mlflow_platform_client.errors import (
+        ArtifactStoreFailed,
+        AuthenticationFailed,
+        CircuitOpen,
+        ConfigurationError,
+        PreflightFailed,
+        RequestRejected,
+        ServerFailed,
+        ServerUnreachable,
+        SpoolError,
+        StatusFileError,
+        TrackingError,
+    )
+    from mlflow_platform_client.findings import Finding, PreflightReport
+    from mlflow_platform_client.masking import MaskingFilter, mask
+
+__all__ = [
+    "ArtifactStoreFailed",
+    "AuthenticationFailed",
+    "CircuitOpen",
+    "ClientSettings",
+    "ConfigurationError",
+    "Finding",
+    "MaskingFilter",
+    "Origin",
+    "PreflightFailed",
+    "PreflightReport",
+    "RequestRejected",
+    "ServerFailed",
+    "ServerUnreachable",
+    "SpoolError",
+    "StatusFileError",
+    "TrackingError",
+    "mask",
+    "resolve_settings",
+]
+
+_WHERE = {
+    "ClientSettings": "configuration",
+    "Finding": "findings",
+    "MaskingFilter": "masking",
+    "Origin": "configuration",
+    "PreflightReport": "findings",
+    "mask": "masking",
+    "resolve_settings": "configuration",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_WHERE.get(name, 'errors')}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
