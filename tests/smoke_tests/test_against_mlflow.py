@@ -117,6 +117,20 @@ class TestWrongPrefix:
         assert "--static-prefix" in ran.out
 
 
+class TestUnknownHostName:
+    """A name that MLflow was not told about is refused by MLflow's host check, not by health."""
+
+    def test_remedy_names_the_host(self, check: Check, real_mlflow: RealMlflow):
+        address = urllib.parse.urlsplit(real_mlflow.uri)
+        # As through a load balancer: the request arrives under a name of the outside world.
+        environ = {**real_mlflow.environ, "HTTP_PROXY": f"http://{address.netloc}"}
+        ran = check(f"http://mlflow.example.org{address.path}", environ=environ)
+        assert ran.code == 1
+        assert "✓ MLflow server healthy" in ran.out
+        assert "HTTP 403 Forbidden: Invalid Host header" in ran.out
+        assert "add mlflow.example.org to allowedHosts" in ran.out
+
+
 class TestCleanup:
     """`--cleanup` removes what this pass wrote and nothing else."""
 

@@ -210,6 +210,11 @@ class TestScreens:
         out = check(stand_in.uri, environ=environ, screen=Screen(tty=True)).out
         assert "\x1b" not in out
 
+    def test_nothing_printed_moves_the_cursor(self, check: Check, stand_in: StandInMlflow):
+        screen = Screen(tty=True)
+        ran = check(stand_in.uri, "--experiment", "a\x1b[2Jb\rc", screen=screen)
+        assert "Created experiment: a\\x1b[2Jb\\rc (id=1)" in ran.out
+
     def test_junit_survives_control_characters(
         self, check: Check, stand_in: StandInMlflow, tmp_path: Path
     ):
