@@ -7,6 +7,7 @@ alone). It leaves the engine's own state (`<localStateDir>/pulumi`) alone.
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,16 @@ class Layout:
 def stack_layout(state_dir: str, stack: str) -> Layout:
     """The folders of `stack`; a relative `state_dir` is relative to the checkout."""
     return Layout((PROJECT_DIRECTORY / Path(state_dir).expanduser() / stack).absolute())
+
+
+def interpreter() -> str:
+    """The Python of the running environment, by the one name every engine gives it.
+
+    One engine starts this program as `python`, another as `python3`; a definition that said which
+    would look changed to the other.
+    """
+    python = Path(sys.prefix) / "bin" / "python"
+    return str(python) if python.exists() else sys.executable
 
 
 def private_directory(path: Path) -> Path:

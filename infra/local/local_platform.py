@@ -192,7 +192,11 @@ def _backend_store(settings: PlatformSettings) -> DatabaseEndpoint | str:
         path = Path(database.backend_store_uri.removeprefix(SQLITE)).expanduser()
         return f"{SQLITE}{PROJECT_DIRECTORY / path}"
     return DatabaseEndpoint(
-        host=database.host, port=database.port, name=database.name, user=database.user
+        host=database.host,
+        port=database.port,
+        name=database.name,
+        user=database.user,
+        ssl_mode=database.ssl_mode,
     )
 
 

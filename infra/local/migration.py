@@ -9,7 +9,6 @@ a schema newer than the installed MLflow is refused.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout, private_directory
+from infra.local.layout import Layout, interpreter, private_directory
 from infra.local.log_tail import SHOWN_LINES, masked
 from infra.local.provider import LocalProvider, Properties
 from infra.local.schema_revision import installed_revisions, store_revision
@@ -126,7 +125,7 @@ class Migration(Resource, module="local", name="Migration"):
         props = {
             "directory": str(layout.root),
             "store": command[-1],
-            "command": [sys.executable, *command[1:]],
+            "command": [interpreter(), *command[1:]],
             "password_file": password_file,
             "revision": installed_revisions().head,
             "mlflow_version": version("mlflow"),

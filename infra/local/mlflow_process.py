@@ -7,7 +7,6 @@ query is answered. Where the new definition does not come up, the previous one i
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout
+from infra.local.layout import Layout, interpreter
 from infra.local.provider import LocalProvider, Properties
 from infra.local.server_process import NAME, ServerProcess
 
@@ -110,7 +109,7 @@ class MlflowProcess(Resource, module="local", name="MlflowServer"):
         auth_config = {str(layout.auth_config): server.auth_config} if server.auth_config else {}
         props = {
             "directory": str(layout.root),
-            "command": [sys.executable, *server.command[1:]],
+            "command": [interpreter(), *server.command[1:]],
             "environment": dict(server.environment),
             "secret_environment": pulumi.Output.secret(
                 {item: secret_environment[item] for item in server.secret_environment}

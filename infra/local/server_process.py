@@ -10,7 +10,6 @@ only where the artifacts lie in that cloud.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout
+from infra.local.layout import Layout, interpreter
 from infra.local.leftovers import MARK, Trace, find
 from infra.local.log_tail import LogTail
 from infra.local.ports import problem_with_port
@@ -161,7 +160,7 @@ class ServerProcess:
         for name, value in os.environ.items():
             if any(fnmatchcase(name, pattern) for pattern in self.props["lent_environment"]):
                 lent[name] = value
-        lent["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), lent["PATH"]))
+        lent["PATH"] = os.pathsep.join((str(Path(interpreter()).parent), lent["PATH"]))
         return lent
 
     def _as_good(self, running: Program, wanted: Program) -> bool:

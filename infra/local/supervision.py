@@ -13,7 +13,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from typing import Literal
 
 from infra.local import leftovers, supervisor_files
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout, private_directory, write_private_file
+from infra.local.layout import Layout, interpreter, private_directory, write_private_file
 from infra.local.leftovers import MARK, Trace
 from infra.local.program import Program, load, save
 from infra.local.supervisor_client import (
@@ -169,7 +168,7 @@ class Supervision:
         write_private_file(configuration, supervisor_files.supervisord_text(self.layout))
         environment = {**inherited_environment(), MARK: self.mark("supervisord")}
         done = subprocess.run(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+            [interpreter(), "-m", "supervisor.supervisord", "-c", str(configuration)],
             cwd=self.layout.run,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -6,14 +6,13 @@ supervisord that is gone (killed, or the machine was restarted) is drift of this
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from infra.local.layout import Layout, unwritable_ancestor
+from infra.local.layout import Layout, interpreter, unwritable_ancestor
 from infra.local.provider import LocalProvider, Properties
 from infra.local.supervision import Supervision, remove_folder
 from infra.local.supervisor_files import socket_path, unusable_path
@@ -34,11 +33,11 @@ class SupervisorProvider(LocalProvider):
                 "directory",
                 (
                     f"the platform's folder {root} cannot be made, because {blocker} is not a "
-                    "folder you can write to: set mlflow-platform:localStateDir to one you can, or change "
-                    f"the permissions of {blocker}"
+                    "folder you can write to: set mlflow-platform:localStateDir to one you can, or "
+                    f"change the permissions of {blocker}"
                 ),
             )
-        for path in (root, Path(sys.executable)):
+        for path in (root, Path(interpreter())):
             reason = unusable_path(path)
             if reason:
                 yield "directory", f"the path {path} cannot be used: {reason}; rename the folder"

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from infra.local.errors import LocalPlatformError
+
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
 BAD_NAME = 10
@@ -20,16 +22,23 @@ BAD_NAME = 10
 ALIVE_STATES = ("STARTING", "RUNNING")
 
 
-class SupervisorUnreachableError(Exception):
+class SupervisorUnreachableError(LocalPlatformError):
     """No supervisord answers on the socket."""
 
+    def __init__(self, socket_path: Path, reason: str) -> None:
+        """Say where it was looked for."""
+        super().__init__(
+            f"the supervisor of this stack does not answer on {socket_path} ({reason}): "
+            "`make up` starts it again"
+        )
 
-class SupervisorRefusedError(Exception):
+
+class SupervisorRefusedError(LocalPlatformError):
     """supervisord answered that it cannot do what was asked."""
 
     def __init__(self, code: int, reason: str) -> None:
         """Keep supervisord's fault code and words."""
-        super().__init__(reason)
+        super().__init__(f"supervisord refused: {reason}")
         self.code = code
 
 
@@ -122,7 +131,7 @@ class SupervisorClient:
         except xmlrpc.client.Fault as fault:
             raise SupervisorRefusedError(fault.faultCode, fault.faultString) from fault
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
-            raise SupervisorUnreachableError(str(error)) from error
+            raise SupervisorUnreachableError(self.socket_path, str(error)) from error
         finally:
             transport.close()
 

@@ -11,12 +11,11 @@ import hashlib
 import os
 import shlex
 import stat
-import sys
 import tempfile
 from pathlib import Path
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import PROJECT_DIRECTORY, Layout
+from infra.local.layout import PROJECT_DIRECTORY, Layout, interpreter
 from infra.local.program import Program
 
 SOCKET_PATH_LIMIT = 90
@@ -89,7 +88,7 @@ def supervisord_text(layout: Layout) -> str:
 
 def program_text(program: Program, definition: Path, layout: Layout) -> str:
     """The configuration file of one program: how to keep it alive, and nothing it knows."""
-    command = shlex.join([sys.executable, "-m", "infra.local.launcher", str(definition)])
+    command = shlex.join([interpreter(), "-m", "infra.local.launcher", str(definition)])
     whole_group = "true" if program.signal_whole_group else "false"
     return (
         f"[program:{program.name}]\n"
@@ -106,7 +105,8 @@ def program_text(program: Program, definition: Path, layout: Layout) -> str:
         f"stopasgroup={whole_group}\n"
         f"killasgroup={whole_group}\n"
         "redirect_stderr=true\n"
-        f"stdout_logfile={_value(log_path(program.name, layout))}\n"
+        # supervisord expands this one value twice.
+        f"stdout_logfile={_value(_value(log_path(program.name, layout)))}\n"
         f"stdout_logfile_maxbytes={LOG_BYTES}\n"
         f"stdout_logfile_backups={LOG_BACKUPS}\n"
     )
