@@ -64,7 +64,9 @@ def export(settings: PlatformSettings, platform: MlflowPlatform) -> None:
         "backend_store": platform.backend_store,
         "authentication": settings.authentication.kind,
         "mlflow_version": version("mlflow"),
-        "connection_budget": settings.connection_budget.describe(),
+        "connection_budget": settings.connection_budget.describe()
+        if settings.connection_budget
+        else "sqlite: one file, no connections to count",
         "client_environment": client_environment(settings),
         "log_directory": platform.log_directory,
     }

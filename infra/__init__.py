@@ -1,0 +1,1 @@
+"""What we provision: the platform as Pulumi resources, one package per target."""

@@ -1,0 +1,57 @@
+"""The connection budget as rules, with the arithmetic in the message.
+
+Owns the two sentences a user reads when the numbers of a stack cannot work, and the numbers that
+would. The counting itself is `connection_budget`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.connection_budget import CONNECTIONS_PER_REQUEST
+from infra.settings_model import PlatformSettings
+from infra.settings_parsing import Parsed, Problem, qualified
+
+
+def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
+    """Two connections for every request a worker serves at once."""
+    budget = settings.connection_budget
+    if budget is None or budget.pool_serves_every_request:
+        return
+    key = "poolSize" if "poolMaxOverflow" not in parsed.given else "poolMaxOverflow"
+    needed = CONNECTIONS_PER_REQUEST * budget.threads
+    yield Problem(
+        qualified(key),
+        f"gives a worker {budget.pool_size} + {budget.max_overflow} = {budget.pool} connections, "
+        f"but it serves {budget.threads} requests at once and each log-batch holds "
+        f"{CONNECTIONS_PER_REQUEST}: {budget.threads} × {CONNECTIONS_PER_REQUEST} = {needed}. With "
+        "fewer it deadlocks under load and loses metrics; raise poolMaxOverflow to "
+        f"{needed - budget.pool_size}{_fewer_threads(settings, budget.pool)}, "
+        "or leave both at auto",
+    )
+
+
+def pools_fit_the_database(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
+    """All pools of all workers of all replicas within what the database grants."""
+    budget = settings.connection_budget
+    if budget is None or budget.fits_the_database:
+        return
+    candidates = ("databaseMaxConnections", "serverReplicas", "serverWorkers", "poolSize")
+    key = next((name for name in candidates if name in parsed.given), "databaseMaxConnections")
+    yield Problem(
+        qualified(key),
+        f"does not fit: {budget.describe()}. Past that PostgreSQL refuses connections; raise "
+        f"databaseMaxConnections to {budget.wanted + budget.reserved_connections} (and the "
+        "database with it), or lower serverReplicas, serverWorkers or the pool",
+    )
+
+
+def _fewer_threads(settings: PlatformSettings, pool: int) -> str:
+    if settings.server.kind == "gunicorn":
+        return f", lower serverThreads to {max(1, pool // CONNECTIONS_PER_REQUEST)}"
+    return (
+        f", set serverKind to gunicorn with serverThreads {max(1, pool // CONNECTIONS_PER_REQUEST)}"
+    )
+
+
+BUDGET_RULES = (pool_serves_every_request, pools_fit_the_database)
