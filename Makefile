@@ -40,33 +40,38 @@ else
 PULUMI := pulumi
 endif
 
+# The CLI writes the passphrase's salt into the configuration file it is given. The file in git is
+# for every checkout and the passphrase is for this one, so the CLI gets a copy.
+CLI := $(STATE)/cli
+ifeq ($(STACK) $(PULUMI),local pulumi)
+CONFIG_FILE := --config-file $(CLI)/Pulumi.local.yaml
+endif
+
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: setup $(STATE)/passphrase ## Deploy the stack, pass the four-stage check, print the URL
-	@$(PULUMI) stack select --create --stack $(STACK) >/dev/null
-	@$(PULUMI) up --stack $(STACK) --yes --skip-preview
+up: stack ## Deploy the stack, pass the four-stage check, print the URL
+	@$(PULUMI) up --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
 	@python -m smoke_tests --stack $(STACK)
 	@printf '\nMLflow is ready: %s\n' "$$($(PULUMI) stack output trackingUri --stack $(STACK))"
 
 .PHONY: preview
-preview: setup $(STATE)/passphrase ## Show what `make up` would change, and change nothing
-	@$(PULUMI) stack select --create --stack $(STACK) >/dev/null
-	@$(PULUMI) preview --stack $(STACK) --diff
+preview: stack ## Show what `make up` would change, and change nothing
+	@$(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --diff
 
 .PHONY: smoke
 smoke: setup ## Run the four-stage check against the deployed stack
 	@python -m smoke_tests --stack $(STACK)
 
 .PHONY: drift
-drift: setup ## Compare the deployed stack with what really runs; exit 1 when they differ
-	@$(PULUMI) refresh --stack $(STACK) --preview-only --expect-no-changes --yes --diff
+drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
+	@$(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --yes --diff
 
 .PHONY: down
-down: setup ## Stop and remove the stack's resources; the local stack keeps its data
-	@$(PULUMI) destroy --stack $(STACK) --yes --skip-preview
+down: stack ## Stop and remove the stack's resources; the local stack keeps its data
+	@$(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
 
 .PHONY: test
 test: setup-dev check ## Run lint, types and the whole test suite
@@ -77,6 +82,18 @@ check: setup-dev ## Run lint, format check and strict types
 	@ruff check .
 	@ruff format --check .
 	@basedpyright
+
+.PHONY: stack
+stack: setup $(STATE)/passphrase
+ifdef CONFIG_FILE
+	@mkdir -p $(CLI) && cp Pulumi.yaml $(CLI)/
+	@pulumi --cwd $(CLI) stack select --create local >/dev/null
+	@if grep -q '^encryptionsalt:' Pulumi.local.yaml; then cp Pulumi.local.yaml $(CLI)/; else \
+	  salt=$$(grep '^encryptionsalt:' $(CLI)/Pulumi.local.yaml || true); \
+	  { cat Pulumi.local.yaml; echo "$$salt"; } > $(CLI)/Pulumi.local.yaml; fi
+else ifeq ($(PULUMI),pulumi)
+	@pulumi stack select --create $(STACK) >/dev/null
+endif
 
 .PHONY: setup
 setup: $(VENV)/.installed ## Make the virtual environment from the locked requirements
