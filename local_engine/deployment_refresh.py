@@ -1,0 +1,61 @@
+"""Reading every resource of a stack anew, and the state that follows from what was found.
+
+Owns the refresh that comes before an update or stands alone: all reads run together, a resource
+that is gone is taken out, and references to it go with it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from local_engine import steps
+from local_engine.deployment_context import DeploymentContext, StepFailed
+from local_engine.resource_state import ResourceState
+from local_engine.steps_executor import StepExecutor
+
+
+def refresh(context: DeploymentContext, executor: StepExecutor) -> None:
+    """Read all resources and rebuild the state from what the providers answer.
+
+    Raises:
+        StepFailed: a resource could not be read; what was read is kept all the same.
+    """
+    planned = {}
+    for state in context.previous:
+        context.ensure_provider(state.provider)
+        planned[id(state)] = steps.refresh(state)
+    failures: list[BaseException] = []
+    with ThreadPoolExecutor(max_workers=max(1, context.parallel)) as pool:
+        outcomes = [pool.submit(executor.run, [step]) for step in planned.values()]
+        failures = [error for outcome in outcomes if (error := outcome.exception()) is not None]
+    found: list[ResourceState] = []
+    for state in context.previous:
+        new = planned[id(state)].step.new
+        if new is not None:
+            found.append(new)
+    _forget_missing(found)
+    context.use(found)
+    context.writer.rebase(found)
+    for failure in failures:
+        if not isinstance(failure, StepFailed):
+            raise failure
+    if failures:
+        raise StepFailed("refresh")
+
+
+def _forget_missing(resources: list[ResourceState]) -> None:
+    """Drop references to what is not there (any more); the list is in dependency order."""
+    present: set[str] = set()
+    parents = {state.urn: state.parent for state in resources}
+    for state in resources:
+        state.dependencies = [urn for urn in state.dependencies if urn in present]
+        state.property_dependencies = {
+            key: [urn for urn in urns if urn in present]
+            for key, urns in state.property_dependencies.items()
+        }
+        state.replace_with = [urn for urn in state.replace_with if urn in present]
+        if state.deleted_with not in present:
+            state.deleted_with = ""
+        while state.parent and state.parent not in present:
+            state.parent = parents.get(state.parent, "")
+        present.add(state.urn)
