@@ -20,6 +20,8 @@ from local_engine.property_json import CiphertextMemory, Path, PropertyDecoder, 
 from local_engine.resource_state import Manifest, Operation, ResourceState, Snapshot
 
 SCHEMA_VERSION = 3
+# The release of the CLI whose format this is; it stands in the manifest of a new stack.
+ENGINE_VERSION = "v3.272.0"
 # What a version 4 checkpoint may need and this engine carries along unharmed.
 _CARRIED_FEATURES = {"refreshBeforeUpdate", "views", "hooks", "taint", "replaceWith"}
 
@@ -142,13 +144,10 @@ class CheckpointReader:
 class CheckpointWriter:
     """Turns a snapshot into checkpoint JSON."""
 
-    def __init__(
-        self, crypter: Callable[[], Crypter], memory: CiphertextMemory, *, version: str
-    ) -> None:
-        """Encrypt with what `crypter` returns; `version` is what the manifest names as writer."""
+    def __init__(self, crypter: Callable[[], Crypter], memory: CiphertextMemory) -> None:
+        """Encrypt with what `crypter` returns."""
         self._crypter = crypter
         self._encoder = PropertyEncoder(crypter, memory)
-        self._version = version
 
     def write(self, snapshot: Snapshot, *, project: str, stack: str) -> dict[str, Any]:
         """Return the versioned checkpoint of a stack."""
@@ -161,10 +160,11 @@ class CheckpointWriter:
 
     def deployment(self, snapshot: Snapshot) -> tuple[dict[str, Any], list[str]]:
         """Return the inner deployment object and the features its reader must know."""
+        version = snapshot.manifest.version or ENGINE_VERSION
         manifest: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            "magic": magic(self._version),
-            "version": self._version,
+            "magic": magic(version),
+            "version": version,
         }
         if snapshot.manifest.plugins:
             manifest["plugins"] = snapshot.manifest.plugins

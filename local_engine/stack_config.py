@@ -130,7 +130,8 @@ class StackConfig:
         self.values: dict[str, ConfigValue] = {}
         for key, value in cast("dict[str, Any]", config or {}).items():
             name = _canonical(key if ":" in key else f"{self.namespace}:{key}", self.path)
-            self.values[name] = ConfigValue(_from_yaml(value))
+            # As the CLI has it today: a key without a value is an empty text.
+            self.values[name] = ConfigValue("" if value is None else _from_yaml(value))
 
     def set(self, key: str, value: str | Ciphertext) -> None:
         """Set one key, leaving every other line as it is."""

@@ -215,7 +215,7 @@ class StateFile:
         # A ciphertext may be written again only under the salt it was made with.
         same_salt = not stack.config.salt or stack.config.salt == stack.state_salt()
         self._reader = CheckpointReader(stack.unlock, memory if same_salt else kept)
-        self._writer = CheckpointWriter(stack.crypter, memory, version=writer_version())
+        self._writer = CheckpointWriter(stack.crypter, memory)
 
     def load(self) -> Snapshot | None:
         """Return the stack's snapshot, or nothing if there is no such stack."""
@@ -238,13 +238,3 @@ class StateFile:
         stack = self._stack
         document = self._writer.write(snapshot, project=stack.project.name, stack=stack.name)
         stack.backend.write(stack.project.name, stack.name, document)
-
-
-def writer_version() -> str:
-    """Return what the manifest names as the engine: the SDK's release, marked as ours."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"v{version('pulumi')}+local-engine"
-    except PackageNotFoundError:
-        return "v3.0.0+local-engine"

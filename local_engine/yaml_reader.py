@@ -52,7 +52,7 @@ _resolve("timestamp", r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d.*)?",
 _resolve("int", r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789")
 _resolve(
     "float",
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
+    r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)"
     r"|\.(?:nan|NaN|NAN)",
     "-+0123456789.",
 )
@@ -74,7 +74,7 @@ def _int(loader: Any, node: Any) -> int | float | str:
 
 
 def _float(loader: Any, node: Any) -> float:
-    text = cast("str", loader.construct_scalar(node)).lower()
+    text = cast("str", loader.construct_scalar(node)).lower().replace("_", "")
     if text.endswith(".inf"):
         return -math.inf if text.startswith("-") else math.inf
     return math.nan if text == ".nan" else float(text)

@@ -51,8 +51,7 @@ def outputs_text(old: dict[str, Any], new: dict[str, Any], terminal: Terminal) -
         return
     yield terminal.paint(HEADLINE, "Outputs:")
     for line in lines:
-        # Pulumi sets the marks two columns left of the text; unmarked lines stand at four.
-        yield terminal.paint(line.color, str(line)) if line.mark else f"  {str(line)[2:]}"
+        yield terminal.paint(line.color, str(line))
     yield ""
 
 

@@ -61,7 +61,7 @@ class TestReading:
             ("2024-05-06", "2024-05-06 00:00:00 +0000 UTC"),
             ("'007'", "007"),
             ("[b, 1, {z: 1, a: <&>}]", '["b",1,{"a":"\\u003c\\u0026\\u003e","z":1}]'),
-            ("", "null"),
+            ("", ""),
         ],
     )
     def test_scalars_follow_the_rules_of_the_cli(
