@@ -1,1 +1,1 @@
-"""What is provisioned: settings, names, the server's definition and one package per target."""
+"""What we provision: the platform as Pulumi resources, one package per target."""

@@ -1,8 +1,8 @@
-"""The settings of the platform: what is served, from where, and by how much.
+"""The platform's settings as plain, frozen, typed values.
 
-Owns the frozen classes every other room reads and, beside each attribute, its key, default and
-meaning. Parsing, derived values and rules stand in their own files; what concerns running the
-platform (telemetry, timeouts, circuit breaker, this machine) stands in `settings_model_running`.
+Owns the shape every other room reads; says nothing of where a value came from (`settings_parsing`),
+what it defaults to (`settings_declarations`) or which values go together (`settings_rules`).
+Units stand in the names. Nothing here imports Pulumi or a cloud SDK.
 """
 
 from __future__ import annotations
@@ -11,200 +11,143 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.connection_budget import ConnectionBudget
-from infra.settings_declaration import AUTO, auto, setting
-from infra.settings_model_running import (
-    CircuitBreakerSettings,
-    LocalSettings,
-    RegistrySettings,
-    TelemetrySettings,
-    TimeoutSettings,
-)
 
 Target = Literal["local", "aws", "gcp"]
 ServerKind = Literal["uvicorn", "gunicorn"]
+DatabaseEngine = Literal["postgresql", "sqlite"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerSettings:
-    """The MLflow server: where it listens, how much it runs, who may call it."""
+    """The tracking server: where it listens and how it serves."""
 
-    host: str = setting(
-        "serverHost", "127.0.0.1", "Address the server listens on; 0.0.0.0 is every interface."
-    )
-    port: int = setting(
-        "serverPort", 5000, "TCP port the server listens on.", minimum=1, maximum=65535
-    )
-    kind: ServerKind = setting(
-        "serverKind",
-        "uvicorn",
-        "Process that serves HTTP: uvicorn offers all of MLflow, gunicorn tracking alone, faster.",
-        choices=("uvicorn", "gunicorn"),
-    )
-    workers: int = auto(
-        "serverWorkers",
-        "Server processes per replica; auto is one per core up to 4, as far as the database allows.",
-        minimum=1,
-        maximum=64,
-    )
-    threads: int = auto(
-        "serverThreads",
-        "Requests a worker serves at once; auto is 40 for uvicorn (fixed) and 15 for gunicorn.",
-        minimum=1,
-        maximum=1000,
-    )
-    replicas_min: int = setting(
-        "replicasMin", 1, "Servers that always run; one on this machine.", minimum=1, maximum=100
-    )
-    replicas_max: int = setting(
-        "replicasMax", 1, "Servers that may run under load.", minimum=1, maximum=100
-    )
-    static_prefix: str = setting(
-        "serverStaticPrefix", "", "Path that page, API and health move under, such as /mlflow."
-    )
-    serve_artifacts: bool = setting(
-        "serveArtifacts",
-        True,
-        "Whether artifacts pass through the server, so clients need no keys.",
-    )
-    allowed_hosts: tuple[str, ...] = setting(
-        "allowedHosts", (), "Host names the server answers to, besides its own and loopback."
-    )
-    cors_allowed_origins: tuple[str, ...] = setting(
-        "corsAllowedOrigins", (), "Origins (scheme://host) of web pages that may call the API."
-    )
-    tracking_uri: str = setting(
-        "trackingUri", "", "Address clients use; empty is where the server listens."
-    )
-    job_execution: bool = setting(
-        "serverJobExecution", False, "Whether MLflow's job runners start; tracking needs none."
-    )
+    host: str  # interface it binds
+    port: int
+    kind: ServerKind  # what serves HTTP
+    workers: int  # processes
+    threads: int  # requests one worker serves at once
+    replicas: int  # most servers at once, each with its own workers
+    static_prefix: str  # "" or "/mlflow": in front of UI, API and health
+    serve_artifacts: bool  # clients reach artifacts through the server
+    allowed_hosts: tuple[str, ...]  # Host headers accepted beside the server's own names
+    cors_allowed_origins: tuple[str, ...]  # web origins that may call the API
+    tracking_uri: str  # what clients use; "" = where the server listens
+    job_execution: bool  # MLflow's job runner (180 MB more)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolSettings:
-    """The pool of database connections that each worker keeps."""
+    """Database connections one worker keeps (SQLAlchemy's QueuePool)."""
 
-    size: int = auto(
-        "poolSize", "Connections a worker keeps open; auto is one per thread.", minimum=1
-    )
-    max_overflow: int = auto(
-        "poolMaxOverflow",
-        "Connections a worker opens beyond poolSize in a burst; auto makes two per thread in all.",
-        minimum=1,
-    )
-    timeout_seconds: int = setting(
-        "poolTimeoutSeconds", 30, "Wait for a free connection; fixed at 30 by SQLAlchemy."
-    )
-    recycle_seconds: int = setting(
-        "poolRecycleSeconds",
-        1800,
-        "Age at which a connection is replaced, below what firewalls drop.",
-        minimum=1,
-    )
-    pre_ping: bool = setting(
-        "poolPrePing", True, "Whether a connection is tested before use; MLflow always does."
-    )
+    size: int  # kept open
+    max_overflow: int  # opened for a burst, closed after it
+    timeout_seconds: int  # longest wait for a connection
+    recycle_seconds: int  # age at which a connection is replaced
+    pre_ping: bool  # tested before use
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseSettings:
-    """The backend store: the database that holds experiments, runs and metrics."""
+    """The backend store: experiments, runs, parameters, metrics."""
 
-    backend_store_uri: str = setting(
-        "backendStoreUri",
-        "",
-        "Database to use: postgresql://… or sqlite:///file; empty lets the platform make one.",
-    )  # without its password once loaded
-    port: int = setting(
-        "databasePort",
-        5432,
-        "TCP port of the database the platform makes.",
-        minimum=1,
-        maximum=65535,
-        takes_variables=True,
-    )
-    name: str = setting("databaseName", "mlflow", "Name of the database the platform makes.")
-    user: str = setting("databaseUser", "mlflow", "Role that owns the database.")
-    max_connections: int = auto(
-        "databaseMaxConnections",
-        "Connections the database accepts; auto is what is needed here, and 100 for one of yours.",
-        minimum=10,
-        maximum=10000,
-    )
-    reserved_connections: int = setting(
-        "databaseReservedConnections",
-        10,
-        "Connections kept for migrations, backups and people.",
-        minimum=3,
-        maximum=1000,
-    )
-    host: str = ""  # where it answers; empty: known once it is deployed, or sqlite
-    password: str | None = field(default=None, repr=False)  # taken out of backendStoreUri
-    engine: Literal["postgresql", "sqlite"] = "postgresql"  # what backendStoreUri names
+    engine: DatabaseEngine
+    backend_store_uri: str  # without password; "" = the platform provisions it
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str | None = field(repr=False)  # of an external database; None = provisioned
+    ssl_mode: str | None  # libpq's sslmode, of an external database
+    max_connections: int
+    reserved_connections: int  # kept free for people, backups and migrations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArtifactSettings:
-    """The artifact store: where models and files end up."""
+    """Where models and files are kept."""
 
-    store: str = setting(
-        "artifactStore",
-        "",
-        "Artifact store: s3://…, gs://… or a folder; empty lets the platform make one.",
-    )
+    store: str  # folder, `s3://…` or `gs://…`; "" = provisioned
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExperimentSettings:
-    """Experiments that clients and checks write to."""
+    """Experiments by name."""
 
-    default: str = setting(
-        "defaultExperiment", "Default", "Experiment a client logs to by default."
-    )
-    name: str = setting(
-        "experimentName", "integration-test", "Experiment the four-stage check writes to."
-    )
+    default: str  # what a training job logs to unless it says otherwise
+    name: str  # what the four-stage check writes to
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuthenticationSettings:
     """Who may use the server."""
 
-    kind: Literal["off", "basic"] = setting(
-        "authentication",
-        "off",
-        "Whether callers name user and password: off or basic.",
-        choices=("off", "basic"),
-    )
-    admin_username: str = setting("authAdminUsername", "admin", "Name of the first administrator.")
-    admin_password: str | None = setting(
-        "authAdminPassword",
-        "",
-        "Password of the first administrator, 12 characters or more; empty lets the platform make one.",
-        secret=True,
-    )
-    cache_ttl_seconds: int = setting(
-        "authCacheTtlSeconds",
-        60,
-        "How long a checked password is remembered; 0 hashes it on every request.",
-        minimum=0,
-        maximum=3600,
-    )
+    kind: Literal["off", "basic"]
+    admin_username: str
+    admin_password: str | None = field(repr=False)  # None = generated
+    cache_ttl_seconds: int  # how long a checked password is remembered; 0 = hashed every time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TelemetrySettings:
+    """What is measured, where it goes and what counts as slow."""
+
+    prometheus: bool  # /metrics on the server
+    datadog: bool
+    cloudwatch: bool
+    collection_interval_seconds: int
+    slow_query_ms: int
+    slow_response_ms: int
+    slow_artifact_upload_seconds: int
+    slow_model_load_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimeoutSettings:
+    """How long each side waits."""
+
+    client_connect_seconds: int
+    client_read_seconds: int
+    client_write_seconds: int
+    server_request_seconds: int
+    server_artifact_seconds: int
+    server_query_seconds: int
+    health_check_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CircuitBreakerSettings:
+    """When a client stops calling a server that does not answer."""
+
+    enabled: bool
+    failure_threshold: int  # failures in a row before it opens
+    timeout_seconds: int  # a call longer than this is a failure
+    reset_seconds: int  # open for this long, then one call is tried
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegistrySettings:
+    """The model registry."""
+
+    enabled: bool
+    store_uri: str  # "" = the backend store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalSettings:
+    """The platform on one machine."""
+
+    state_dir: str  # of data, logs and generated secrets; relative to the project
+    postgres_bin_dir: str  # "" = the binaries of the wheel
+    service_user: str  # who PostgreSQL runs as when root deploys; "" = postgres or nobody
+    purge_on_destroy: bool  # destroy deletes the data too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlatformSettings:
-    """Everything a stack says about the platform, checked."""
+    """Everything a stack decides."""
 
-    environment: str = setting(
-        "environment", AUTO, "Environment in every name and tag; auto is the stack's name."
-    )
-    target: Target = setting(
-        "target",
-        "local",
-        "Where the platform is deployed.",
-        choices=("local", "aws", "gcp"),
-    )
+    environment: str  # part of every name: `local`, `dev`, `prod`
+    target: Target
     server: ServerSettings
     pool: PoolSettings
     database: DatabaseSettings
@@ -216,5 +159,4 @@ class PlatformSettings:
     circuit_breaker: CircuitBreakerSettings
     registry: RegistrySettings
     local: LocalSettings
-    connection_budget: ConnectionBudget  # the arithmetic that was checked
-    notices: tuple[str, ...] = ()  # what holds but not as a reader may expect
+    connection_budget: ConnectionBudget | None  # None: sqlite has no connections to count

@@ -1,81 +1,185 @@
-"""From the text of a configuration value to the type its declaration asks for.
+"""From the text of a stack's configuration to typed values, every mistake collected.
 
-Owns the reading of one value at a time: whole numbers, true and false, lists, choices, and limits.
-Variables are already replaced (`settings_interpolation`); whether two values suit each other is
-the rules' business.
+Owns the reading of single settings: unknown keys, interpolation, kinds, bounds and choices. What
+settings mean together is `settings_rules`' subject. A secret's value never enters a message.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
-import re
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from infra.settings_declaration import AUTO, Declaration, Value
+from infra.settings_declarations import AUTO, BY_KEY, DECLARATIONS, NAMESPACE, Declaration
+from infra.settings_interpolation import UnsetVariableError, interpolate
 
-_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,18}")
+Value = str | int | bool | tuple[str, ...]
+
+SEED_NAMES = {
+    "MLFLOW_SQLALCHEMY_POOL_SIZE": "poolSize",
+    "MLFLOW_SQLALCHEMY_MAX_OVERFLOW": "poolMaxOverflow",
+    "MLFLOW_SQLALCHEMY_POOL_TIMEOUT": "poolTimeoutSeconds",
+    "MLFLOW_SQLALCHEMY_POOL_RECYCLE": "poolRecycleSeconds",
+    "MLFLOW_SQLALCHEMY_POOL_PRE_PING": "poolPrePing",
+}
+"""Variables that guides on the web name and no version of MLflow reads."""
 
 
-class UnreadableValueError(ValueError):
-    """The text is not of the declared type; the message says what is allowed."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: the setting as the user wrote it, and a sentence that says what to do."""
+
+    setting: str
+    message: str
+
+    def __str__(self) -> str:
+        """The line a user reads."""
+        return f"{self.setting}: {self.message}"
 
 
-def parse(declaration: Declaration, text: str) -> Value:
-    """The value of a setting.
+@dataclass(slots=True)
+class Parsed:
+    """Values by key, defaults filled in; `given` holds the keys the user set himself."""
 
-    Raises:
-        UnreadableValueError: the text is none of what is allowed.
-    """
+    values: dict[str, Value] = field(default_factory=dict[str, Value])
+    given: set[str] = field(default_factory=set[str])
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+    def text(self, key: str) -> str:
+        """A string setting."""
+        value = self.values[key]
+        return value if isinstance(value, str) else ""
+
+    def number(self, key: str) -> int:
+        """An integer setting that is not derived."""
+        value = self.values[key]
+        return value if isinstance(value, int) else 0
+
+    def number_or_auto(self, key: str) -> int | None:
+        """A derived integer setting; None for `auto`."""
+        value = self.values[key]
+        return None if value == AUTO else self.number(key)
+
+    def flag(self, key: str) -> bool:
+        """A boolean setting."""
+        return self.values[key] is True
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """An array setting."""
+        value = self.values[key]
+        return value if isinstance(value, tuple) else ()
+
+
+def parse(values: Mapping[str, str], environ: Mapping[str, str]) -> Parsed:
+    """Read every setting; a value that cannot be read is replaced by its default."""
+    parsed = Parsed()
+    parsed.problems += _unknown(values) + _unread_variables(environ)
+    for declaration in DECLARATIONS:
+        text = values.get(declaration.key)
+        parsed.values[declaration.key] = declaration.default
+        if text is None:
+            continue
+        try:
+            value = _convert(declaration, interpolate(str(text), environ))
+        except UnsetVariableError as error:
+            message = (
+                f"names the environment variable {error.name}, which is not set: set it, or give a"
+                f" default with ${{{error.name}:-default}}"
+            )
+            parsed.problems.append(Problem(qualified(declaration.key), message))
+        except ValueError as error:
+            parsed.problems.append(Problem(qualified(declaration.key), str(error)))
+        else:
+            parsed.values[declaration.key] = value
+            if value != declaration.default:
+                parsed.given.add(declaration.key)
+    return parsed
+
+
+def qualified(key: str) -> str:
+    """A key as the user writes it: `mlflow-platform:poolSize`."""
+    return f"{NAMESPACE}:{key}"
+
+
+def _unknown(values: Mapping[str, str]) -> list[Problem]:
+    problems: list[Problem] = []
+    for key in sorted(values.keys() - BY_KEY.keys()):
+        # Guides spell these as environment variables; a person then tries them as settings.
+        near = SEED_NAMES.get(key.upper()) or _nearest(key)
+        advice = f"did you mean {qualified(near)}?" if near else "docs/settings.md lists them all"
+        problems.append(Problem(qualified(key), f"is not a setting; {advice}"))
+    return problems
+
+
+def _nearest(key: str) -> str | None:
+    folded = {name.lower(): name for name in BY_KEY}
+    plain = key.replace("_", "").replace("-", "").lower()
+    found = difflib.get_close_matches(plain, folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def _unread_variables(environ: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(
+            name,
+            "is set in the environment, but no version of MLflow reads it: unset it and set "
+            f"{qualified(key)} in the stack's configuration",
+        )
+        for name, key in SEED_NAMES.items()
+        if name in environ
+    ]
+
+
+def _convert(declaration: Declaration, text: str) -> Value:
+    """Raises ValueError with the sentence for the user."""
+    shown = "a secret" if declaration.secret else repr(text)
+    if declaration.derived and text == AUTO:
+        return AUTO
     match declaration.kind:
-        case "flag":
-            return _flag(declaration, text)
+        case "boolean":
+            return _boolean(text, shown)
         case "integer":
-            return _integer(declaration, text)
-        case "auto_integer":
-            return AUTO if text.strip() == AUTO else _integer(declaration, text)
-        case "list":
-            return _list(declaration, text)
-        case "text":
-            return _text(declaration, text)
+            return _integer(declaration, text, shown)
+        case "array":
+            return _array(text, shown)
+        case "string":
+            if declaration.choices and text not in declaration.choices:
+                allowed = " or ".join(declaration.choices)
+                raise ValueError(f"is {shown}; allowed are {allowed}")
+            return text
 
 
-def _flag(declaration: Declaration, text: str) -> bool:
-    if text.strip() not in ("true", "false"):
-        raise UnreadableValueError(f"set {declaration.allowed}")
-    return text.strip() == "true"
+def _boolean(text: str, shown: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"is {shown}; write true or false")
+    return text == "true"
 
 
-def _integer(declaration: Declaration, text: str) -> int:
-    if not _WHOLE_NUMBER.fullmatch(text.strip()):
-        raise UnreadableValueError(f"set {declaration.allowed}")
-    number = int(text)
-    below = declaration.minimum is not None and number < declaration.minimum
-    above = declaration.maximum is not None and number > declaration.maximum
-    if below or above:
-        raise UnreadableValueError(f"set {declaration.allowed}")
+def _integer(declaration: Declaration, text: str, shown: str) -> int:
+    auto = ", or auto" if declaration.derived else ""
+    low, high = declaration.minimum, declaration.maximum
+    span = f"from {low} to {high}" if high is not None else f"of {low} or more"
+    try:
+        # Not int() alone: it takes "1_000", " 7 " and digits of other scripts.
+        number = int(text) if text.isascii() and text.lstrip("-").isdigit() else None
+    except ValueError:
+        number = None
+    if number is None:
+        raise ValueError(f"is {shown}; write a whole number {span}{auto}")
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"is {number}; write a whole number {span}{auto}")
     return number
 
 
-def _list(declaration: Declaration, text: str) -> tuple[str, ...]:
-    """A list arrives as JSON, as Pulumi hands objects over."""
+def _array(text: str, shown: str) -> tuple[str, ...]:
     try:
         items: object = json.loads(text) if text.strip() else []
     except ValueError:
         items = None
     if not isinstance(items, list):
-        raise UnreadableValueError(f"set {declaration.allowed}, such as [first, second]")
-    values = cast("list[object]", items)
-    if not all(isinstance(item, str) and item.strip() for item in values):
-        raise UnreadableValueError(
-            f"set {declaration.allowed}; one of its items is empty or no text"
-        )
-    return tuple(str(item).strip() for item in values)
-
-
-def _text(declaration: Declaration, text: str) -> str:
-    if declaration.choices and text not in declaration.choices:
-        raise UnreadableValueError(f"set {declaration.allowed}")
-    if "\n" in text or "\0" in text:
-        raise UnreadableValueError("set one line of text")
-    # A password may begin or end with a blank; a name or an address may not.
-    return text if declaration.secret else text.strip()
+        raise ValueError(f"is {shown}; write a list of texts")  # noqa: TRY004 - a value
+    texts: list[object] = items  # pyright: ignore[reportUnknownVariableType]  # JSON
+    if not all(isinstance(item, str) and item.strip() for item in texts):
+        raise ValueError(f"is {shown}; every item must be a text that is not empty")
+    return tuple(str(item) for item in texts)
