@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +33,7 @@ from local_engine.events import Diagnostic, Event, ProgramStarted, ResourceOutpu
 from local_engine.goal import Goal
 from local_engine.monitor import Registrar, ResourceMonitor, serve
 from local_engine.program import ProgramRun, ProgramSettings
+from local_engine.project import Project
 from local_engine.property_values import PropertyMap
 from local_engine.providers_client import ProviderError
 from local_engine.providers_host import DYNAMIC_PACKAGE, ProviderHost
@@ -48,7 +48,7 @@ from local_engine.resource_state import (
 )
 from local_engine.steps import PlannedStep
 from local_engine.steps_deletion import plan_deletions
-from local_engine.steps_executor import StepExecutor
+from local_engine.steps_executor import StepExecutor, run_together
 from local_engine.steps_generator import StepGenerator
 
 Kind = Literal["up", "preview", "refresh", "destroy"]
@@ -65,7 +65,7 @@ class UpdateRequest:
     """
 
     kind: Kind
-    project: str
+    project: Project | str
     stack: str
     config: dict[str, str]
     program_dir: Path
@@ -75,6 +75,11 @@ class UpdateRequest:
     refresh: bool = False
     parallel: int = 16
     dry_run: bool = False
+
+    @property
+    def project_name(self) -> str:
+        """The project's name, which stands in every URN."""
+        return self.project if isinstance(self.project, str) else self.project.name
 
     @property
     def is_preview(self) -> bool:
@@ -118,6 +123,10 @@ def run(
 
     `sink` gets every event, one at a time; `save` every state worth keeping (never in a preview).
     Setting `cancel` ends the deployment gracefully: steps under way finish, no others begin.
+
+    Raises:
+        KeyboardInterrupt: stopped at once. Operations under way stay on record in the last state
+            that was saved, for the next run to take up.
     """
     return _Deployment(request, sink, save, cancel).run()
 
@@ -131,6 +140,7 @@ class _Deployment(Registrar):
         cancel: threading.Event,
     ) -> None:
         self._request = request
+        project = request.project_name
         self.preview = request.is_preview
         self._cancel = cancel
         sink = _one_at_a_time(sink)
@@ -138,16 +148,17 @@ class _Deployment(Registrar):
         # The engine marks old states while it works; the caller's stay as they are.
         base = replace(base, resources=[state.copy() for state in base.resources])
         self._stack_urn = make_urn(
-            request.stack, request.project, "", STACK_TYPE, f"{request.project}-{request.stack}"
+            request.stack, project, "", STACK_TYPE, f"{project}-{request.stack}"
         )
-        self._host = ProviderHost(request.project, request.program_dir, self._log(sink))
+        self._host = ProviderHost(project, request.program_dir, self._log(sink))
         self._context = DeploymentContext(
             stack=request.stack,
-            project=request.project,
+            project=project,
             preview=self.preview,
             writer=SnapshotWriter(base, None if self.preview else save),
             registry=ProviderRegistry(self._host, preview=self.preview),
             sink=sink,
+            abandon=self._abandon,
             parallel=request.parallel,
             refreshing=request.kind == "refresh",
         )
@@ -219,7 +230,7 @@ class _Deployment(Registrar):
     def _run_program(self) -> None:
         request, context = self._request, self._context
         info = _pb.DeploymentInfo(
-            project=request.project,
+            project=request.project_name,
             stack=request.stack,
             organization=request.organization,
             config=request.config,
@@ -232,7 +243,7 @@ class _Deployment(Registrar):
         self._host.engine_address = address
         program = ProgramRun(
             ProgramSettings(
-                project=request.project,
+                project=request.project_name,
                 stack=request.stack,
                 organization=request.organization,
                 directory=request.program_dir,
@@ -243,6 +254,7 @@ class _Deployment(Registrar):
                 secret_keys=sorted(request.secret_keys),
             ),
             self._log(context.sink),
+            self._abandon,
         )
         context.on_stop(program.cancel)
         context.emit(ProgramStarted(request.kind, self.preview))
@@ -257,15 +269,10 @@ class _Deployment(Registrar):
         context, generator = self._context, self._generator
         with self._generating:
             waves = plan_deletions(context, generator.ledger, generator.identities.aliased)
-        if not waves:
-            return
-        with ThreadPoolExecutor(max_workers=max(1, self._request.parallel)) as pool:
-            for wave in waves:
-                outcomes = [pool.submit(self._executor.run, [planned]) for planned in wave]
-                failures = [outcome.exception() for outcome in outcomes]
-                for failure in failures:
-                    if failure is not None:
-                        raise failure
+        for wave in waves:
+            failures = run_together(context, self._executor, wave)
+            if failures:
+                raise failures[0]
 
     def register(self, goal: Goal) -> ResourceState:
         """Choose and run the steps of one resource."""
@@ -392,6 +399,12 @@ class _Deployment(Registrar):
             f"The last deployment was interrupted during {len(pending)} operation"
             f"{'s' if len(pending) > 1 else ''}:\n{listed}{advice}",
         )
+
+    def _abandon(self) -> None:
+        """Stop at once: the last state saved stands, what was under way stays on record in it."""
+        self._context.writer.freeze()
+        self._context.stop()
+        self._host.close()
 
     def _watch_cancel(self) -> None:
         self._cancel.wait()

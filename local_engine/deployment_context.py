@@ -19,7 +19,7 @@ from local_engine.providers_registry import ProviderRegistry
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn_name, urn_type
 
 
-class StepFailed(Exception):
+class StepFailed(Exception):  # noqa: N818  (named as the event it is)
     """A step or the planning of one failed, and the user has been told already."""
 
 
@@ -33,6 +33,7 @@ class DeploymentContext:
     writer: SnapshotWriter
     registry: ProviderRegistry
     sink: Callable[[Event], None]
+    abandon: Callable[[], None]
     parallel: int = 16
     refreshing: bool = False
     errored: bool = False

@@ -6,12 +6,11 @@ that is gone is taken out, and references to it go with it.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from local_engine import steps
-from local_engine.deployment_context import DeploymentContext, StepFailed
+from local_engine.deployment_context import DeploymentContext
 from local_engine.resource_state import ResourceState
-from local_engine.steps_executor import StepExecutor
+from local_engine.steps import PlannedStep
+from local_engine.steps_executor import StepExecutor, run_together
 
 
 def refresh(context: DeploymentContext, executor: StepExecutor) -> None:
@@ -20,14 +19,11 @@ def refresh(context: DeploymentContext, executor: StepExecutor) -> None:
     Raises:
         StepFailed: a resource could not be read; what was read is kept all the same.
     """
-    planned = {}
+    planned: dict[int, PlannedStep] = {}
     for state in context.previous:
         context.ensure_provider(state.provider)
         planned[id(state)] = steps.refresh(state)
-    failures: list[BaseException] = []
-    with ThreadPoolExecutor(max_workers=max(1, context.parallel)) as pool:
-        outcomes = [pool.submit(executor.run, [step]) for step in planned.values()]
-        failures = [error for outcome in outcomes if (error := outcome.exception()) is not None]
+    failures = run_together(context, executor, list(planned.values()))
     found: list[ResourceState] = []
     for state in context.previous:
         new = planned[id(state)].step.new
@@ -36,11 +32,8 @@ def refresh(context: DeploymentContext, executor: StepExecutor) -> None:
     _forget_missing(found)
     context.use(found)
     context.writer.rebase(found)
-    for failure in failures:
-        if not isinstance(failure, StepFailed):
-            raise failure
     if failures:
-        raise StepFailed("refresh")
+        raise failures[0]
 
 
 def _forget_missing(resources: list[ResourceState]) -> None:

@@ -93,6 +93,11 @@ class SnapshotWriter:
         with self._lock:
             self._write()
 
+    def freeze(self) -> None:
+        """Save nothing any more: what is still under way will not be seen to its end."""
+        with self._lock:
+            self._save = None
+
     def snapshot(self) -> Snapshot:
         """Return the state as it stands."""
         with self._lock:
@@ -158,7 +163,19 @@ def _without_aliases(resources: list[ResourceState]) -> list[ResourceState]:
 
 
 def _differs(old: ResourceState, new: ResourceState) -> bool:
-    plain = ["urn", "type", "custom", "custom_timeouts", "retain_on_delete", "provider", "parent", "deleted_with", "replace_with", "protect", "resource_hooks"]
+    plain = (
+        "urn",
+        "type",
+        "custom",
+        "custom_timeouts",
+        "retain_on_delete",
+        "provider",
+        "parent",
+        "deleted_with",
+        "replace_with",
+        "protect",
+        "resource_hooks",
+    )
     return (
         any(getattr(old, name) != getattr(new, name) for name in plain)
         or sorted(old.dependencies) != sorted(new.dependencies)

@@ -138,7 +138,7 @@ def _reset_key(
 def _reset_all(
     rest: PropertyPath, old: Any, new: Any, old_secret: bool, new_secret: bool
 ) -> tuple[Any, bool]:
-    unchanged: Any = cast("Any", new)
+    unchanged: Any = new
     if isinstance(old, dict) and isinstance(new, dict):
         olds, news = cast("PropertyMap", old), cast("PropertyMap", new)
         if not rest:

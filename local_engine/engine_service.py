@@ -30,7 +30,7 @@ class EngineService(_Base):
 
     def Log(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Take one message."""
-        severity = _SEVERITIES[request.severity]
+        severity: Severity = _SEVERITIES[int(request.severity)]
         if severity == "error":
             self.errors += 1
         self._emit(Diagnostic(severity, request.urn, request.message, request.ephemeral))

@@ -139,7 +139,7 @@ def source_position(request: Any, project_root: Path) -> str:
     if not request.HasField("sourcePosition"):
         return ""
     position = request.sourcePosition
-    path = urlsplit(position.uri).path
+    path = urlsplit(str(position.uri)).path
     if not path:
         return ""
     relative = os.path.relpath(path, project_root).replace(os.sep, "/")

@@ -17,7 +17,7 @@ import runpy
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,14 @@ class ProgramSettings:
 class ProgramRun:
     """One run of a program; `cancel` ends it from another thread."""
 
-    def __init__(self, settings: ProgramSettings, emit: Callable[[Diagnostic], None]) -> None:
-        """Prepare; `emit` gets what the program prints."""
+    def __init__(
+        self,
+        settings: ProgramSettings,
+        emit: Callable[[Diagnostic], None],
+        abandon: Callable[[], None],
+    ) -> None:
+        """Prepare; `emit` gets what the program prints, `abandon` ends calls under way."""
+        self._abandon = abandon
         self._settings = settings
         self._emit = emit
         self._lock = threading.Lock()
@@ -107,7 +113,7 @@ class ProgramRun:
             max_workers=max(settings.parallel, 1) * 4, thread_name_prefix=THREAD_PREFIX
         )
         loop.set_default_executor(executor)
-        loop.set_exception_handler(lambda *_: None)
+        loop.set_exception_handler(_ignore)
         try:
             task = loop.create_task(runtime.run_in_stack(_run_main))
             with self._lock:
@@ -117,6 +123,9 @@ class ProgramRun:
             loop.run_until_complete(task)
         except asyncio.CancelledError:
             return None
+        except KeyboardInterrupt:
+            self._abandon()
+            raise
         except SystemExit as stop:
             return _exit_message(stop)
         except pulumi.RunError as error:
@@ -133,6 +142,10 @@ class ProgramRun:
             loop.close()
             asyncio.set_event_loop(None)
         return None
+
+
+def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    del loop, context
 
 
 def _run_main() -> None:
@@ -174,7 +187,7 @@ def _user_trace() -> str:
 
 
 @contextlib.contextmanager
-def _surroundings(directory: Path) -> Iterator[None]:
+def _surroundings(directory: Path) -> Generator[None]:
     before = set(sys.modules)
     argv, path, cwd = sys.argv, list(sys.path), Path.cwd()
     main = sys.modules.get("__main__")
@@ -256,7 +269,7 @@ class _LineStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _captured_output(emit: Callable[[Diagnostic], None]) -> Iterator[None]:
+def _captured_output(emit: Callable[[Diagnostic], None]) -> Generator[None]:
     out = _LineStream(sys.stdout, "info", emit)
     err = _LineStream(sys.stderr, "info#err", emit)
     with (

@@ -395,12 +395,12 @@ def _diff_result(answer: Any) -> DiffResult:
     detailed = None
     if answer.hasDetailedDiff:
         detailed = {
-            path: PropertyDiff(_KINDS[part.kind], part.inputDiff)
+            path: PropertyDiff(_KINDS[int(part.kind)], part.inputDiff)
             for path, part in sorted(answer.detailedDiff.items())
         }
-    changes = _CHANGES[answer.changes]
+    changes: Any = _CHANGES[int(answer.changes)]
     return DiffResult(
-        changes=cast("Any", changes),
+        changes=changes,
         replace_keys=tuple(answer.replaces),
         changed_keys=tuple(answer.diffs),
         stable_keys=tuple(answer.stables),

@@ -35,7 +35,44 @@ DYNAMIC_PACKAGE = "pulumi-python"
 INSTALL_HINT = "install the Pulumi CLI (https://www.pulumi.com/docs/install/) and run it there"
 
 _CLOUD_PACKAGES = frozenset(
-    ["alicloud", "aws", "aws-apigateway", "aws-iam", "aws-native", "awsx", "azure", "azure-native", "azuread", "azuredevops", "cloudflare", "confluentcloud", "databricks", "datadog", "digitalocean", "eks", "fly", "gcp", "gcp-global-cloudrun", "github", "gitlab", "google-native", "grafana", "hcloud", "kubernetes", "linode", "mongodbatlas", "newrelic", "oci", "openstack", "pulumiservice", "scaleway", "snowflake", "vault", "vsphere", "yandex"]
+    {
+        "alicloud",
+        "aws",
+        "aws-apigateway",
+        "aws-iam",
+        "aws-native",
+        "awsx",
+        "azure",
+        "azure-native",
+        "azuread",
+        "azuredevops",
+        "cloudflare",
+        "confluentcloud",
+        "databricks",
+        "datadog",
+        "digitalocean",
+        "eks",
+        "fly",
+        "gcp",
+        "gcp-global-cloudrun",
+        "github",
+        "gitlab",
+        "google-native",
+        "grafana",
+        "hcloud",
+        "kubernetes",
+        "linode",
+        "mongodbatlas",
+        "newrelic",
+        "oci",
+        "openstack",
+        "pulumiservice",
+        "scaleway",
+        "snowflake",
+        "vault",
+        "vsphere",
+        "yandex",
+    }
 )
 
 # The child ends with this process, however that ends: it holds the reading end of a pipe whose

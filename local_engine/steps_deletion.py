@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from local_engine import steps
 from local_engine.deployment_context import DeploymentContext
+from local_engine.resource_state import ResourceState
 from local_engine.steps import PlannedStep
 from local_engine.steps_ledger import Ledger
 
@@ -21,7 +22,7 @@ def plan_deletions(
         StepFailed: a provider that is needed for one of them cannot be had.
     """
     planned: dict[int, PlannedStep] = {}
-    condemned = []
+    condemned: list[ResourceState] = []
     for state in context.previous:
         if state.delete:
             if id(state) in ledger.pending_deletes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from local_engine import diff as diffs
@@ -36,7 +37,7 @@ _PENDING: dict[str, OperationKind] = {
 }
 
 
-class _HalfDone(Exception):
+class _HalfDone(Exception):  # noqa: N818  (not a failure of ours)
     """The resource was made or changed but did not get ready; its state is kept."""
 
 
@@ -48,6 +49,21 @@ class StepExecutor:
         self._context = context
         self._deleted = deleted
         self._slots = threading.BoundedSemaphore(max(1, context.parallel))
+        self._apply: dict[str, Callable[[PlannedStep], None]] = {
+            events.OP_SAME: self._same,
+            events.OP_CREATE: self._create,
+            events.OP_CREATE_REPLACEMENT: self._create,
+            events.OP_UPDATE: self._update,
+            events.OP_REPLACE: self._nothing,
+            events.OP_DELETE: self._delete,
+            events.OP_DELETE_REPLACED: self._delete,
+            events.OP_DISCARD: self._delete,
+            events.OP_DISCARD_REPLACED: self._delete,
+            events.OP_REMOVE_PENDING_REPLACE: self._nothing,
+            events.OP_READ: self._read,
+            events.OP_READ_REPLACEMENT: self._read,
+            events.OP_REFRESH: self._refresh,
+        }
 
     def run(self, chain: list[PlannedStep]) -> None:
         """Run steps one after the other.
@@ -72,7 +88,7 @@ class StepExecutor:
         failure: str | None = None
         half_done = False
         try:
-            _APPLY[step.op](self, planned)
+            self._apply[step.op](planned)
         except _HalfDone as error:
             failure, half_done = str(error), True
         except (EngineError, ProviderError) as error:
@@ -173,8 +189,8 @@ class StepExecutor:
             new.inputs = dict(old.inputs)
         _raise_half_done(applied)
 
-    def _replace(self, planned: PlannedStep) -> None:
-        pass
+    def _nothing(self, planned: PlannedStep) -> None:
+        """A step that only shows, or that only changes the state."""
 
     def _delete(self, planned: PlannedStep) -> None:
         old = planned.step.old
@@ -267,22 +283,6 @@ class StepExecutor:
         return client
 
 
-_APPLY: dict[str, Callable[[StepExecutor, PlannedStep], None]] = {
-    events.OP_SAME: StepExecutor._same,
-    events.OP_CREATE: StepExecutor._create,
-    events.OP_CREATE_REPLACEMENT: StepExecutor._create,
-    events.OP_UPDATE: StepExecutor._update,
-    events.OP_REPLACE: StepExecutor._replace,
-    events.OP_DELETE: StepExecutor._delete,
-    events.OP_DELETE_REPLACED: StepExecutor._delete,
-    events.OP_DISCARD: StepExecutor._delete,
-    events.OP_DISCARD_REPLACED: StepExecutor._delete,
-    events.OP_REMOVE_PENDING_REPLACE: StepExecutor._replace,
-    events.OP_READ: StepExecutor._read,
-    events.OP_READ_REPLACEMENT: StepExecutor._read,
-    events.OP_REFRESH: StepExecutor._refresh,
-}
-
 _REMOVALS = frozenset(
     {
         events.OP_DELETE,
@@ -292,6 +292,25 @@ _REMOVALS = frozenset(
         events.OP_REMOVE_PENDING_REPLACE,
     }
 )
+
+
+def run_together(
+    context: DeploymentContext, executor: StepExecutor, planned: Sequence[PlannedStep]
+) -> list[Exception]:
+    """Run independent steps side by side, all to their end; returns the failures."""
+    failures: list[Exception] = []
+    with ThreadPoolExecutor(max_workers=max(1, context.parallel)) as pool:
+        outcomes = [pool.submit(executor.run, [step]) for step in planned]
+        for outcome in outcomes:
+            try:
+                outcome.result()
+            except StepFailed as failure:
+                failures.append(failure)
+            except KeyboardInterrupt:
+                # Ends the calls under way; leaving the pool would otherwise wait for them.
+                context.abandon()
+                raise
+    return failures
 
 
 def _both(planned: PlannedStep) -> tuple[ResourceState, ResourceState]:

@@ -9,6 +9,7 @@ Semantics are those of Pulumi's step generator; what is deleted at the end of a 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace as changed
 
 from local_engine import diff as diffs
@@ -259,7 +260,7 @@ class StepGenerator:
     def _report_identity(self, urn: str, message: str) -> None:
         self._context.tell("error", urn, message)
 
-    def _informer(self, urn: str):
+    def _informer(self, urn: str) -> Callable[[str], None]:
         def inform(message: str) -> None:
             self._context.tell("info", urn, message)
 
@@ -271,7 +272,7 @@ def compare_with(
     old: ResourceState,
     new_inputs: PropertyMap,
     ignored: list[str],
-    inform,
+    inform: Callable[[str], None] | None,
     *,
     preview: bool,
 ) -> DiffResult:

@@ -7,19 +7,32 @@ properties unknown. One that merely `depends_on` stays.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from local_engine import diff as diffs
 from local_engine import steps
 from local_engine.deployment_context import DeploymentContext
-from local_engine.property_values import UNKNOWN
+from local_engine.diff import DiffResult
+from local_engine.property_values import UNKNOWN, PropertyMap
 from local_engine.resource_state import ResourceState
 from local_engine.steps import PlannedStep
 from local_engine.steps_ledger import Ledger
 
 
+class Compare(Protocol):
+    """Asks a provider for a diff."""
+
+    def __call__(
+        self, old: ResourceState, new_inputs: PropertyMap, ignored: list[str], *, preview: bool
+    ) -> DiffResult:
+        """Say what new inputs would change."""
+        ...
+
+
 class Replacements:
     """Finds the dependents that a deletion takes along."""
 
-    def __init__(self, context: DeploymentContext, ledger: Ledger, compare) -> None:
+    def __init__(self, context: DeploymentContext, ledger: Ledger, compare: Compare) -> None:
         """`compare(old, inputs, ignored, preview=...)` asks a provider for a diff."""
         self._context = context
         self._ledger = ledger
