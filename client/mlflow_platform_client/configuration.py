@@ -13,15 +13,21 @@ It changes nothing: `configuration_mlflow` hands the values to MLflow.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mlflow_platform_client.configuration_values import BadValue, parse_value
 from mlflow_platform_client.errors import ConfigurationError
+from mlflow_platform_client.logging_settings import (
+    LoggingSettings,
+    default_spool_directory,
+    variable_of,
+)
 from mlflow_platform_client.masking import mask_setting
 
 
@@ -59,7 +65,7 @@ def _setting(
     """A field with what `config show`, the documents and the parser need to know about it."""
     return field(
         default=default,
-        repr=not secret,
+        repr=not secret and "KEY" not in variable,
         metadata={
             "variable": variable,
             "meaning": meaning,
@@ -94,9 +100,6 @@ class ClientSettings:
     )
     s3_endpoint_url: str = _setting("", "MLFLOW_S3_ENDPOINT_URL", "an S3 service other than AWS")
     # How long, how often
-    connect_timeout_seconds: float = _setting(
-        10.0, _OURS + "CONNECT_TIMEOUT_SECONDS", "until a connection stands", minimum=0.001
-    )
     read_timeout_seconds: int = _setting(
         300, "MLFLOW_HTTP_REQUEST_TIMEOUT", "until an answer comes", minimum=1
     )
@@ -141,57 +144,8 @@ class ClientSettings:
     status_directory: str = _setting(
         "", _OURS + "STATUS_DIRECTORY", "where status files go: a folder, gs:// or s3://"
     )
-    # Logging
-    queue_max_items: int = _setting(
-        200_000, _OURS + "QUEUE_MAX_ITEMS", "values held in memory", minimum=1
-    )
-    max_block_ms: float = _setting(
-        50.0, _OURS + "MAX_BLOCK_MS", "longest a logging call may hold up training", minimum=0
-    )
-    flush_interval_seconds: float = _setting(
-        2.0, _OURS + "FLUSH_INTERVAL_SECONDS", "longest a value waits for others", minimum=0
-    )
-    exit_flush_seconds: float = _setting(
-        60.0, _OURS + "EXIT_FLUSH_SECONDS", "longest the flush at exit may take", minimum=0
-    )
-    spool_directory: str = _setting(
-        "", _OURS + "SPOOL_DIRECTORY", "where values wait on disk while the server is away"
-    )
-    max_text_length: int = _setting(
-        1000, _OURS + "MAX_TEXT_LENGTH", "longer texts become a truncated parameter", minimum=0
-    )
-    truncated_text_length: int = _setting(
-        100, _OURS + "TRUNCATED_TEXT_LENGTH", "characters kept of such a text", minimum=1
-    )
-    # Circuit breaker
-    circuit_breaker_enabled: bool = _setting(
-        True, _OURS + "CIRCUIT_BREAKER_ENABLED", "stop asking a server that keeps failing"
-    )
-    circuit_breaker_failure_threshold: int = _setting(
-        5, _OURS + "CIRCUIT_BREAKER_FAILURE_THRESHOLD", "failures in a row", minimum=1
-    )
-    circuit_breaker_timeout_seconds: float = _setting(
-        5.0, _OURS + "CIRCUIT_BREAKER_TIMEOUT_SECONDS", "a slower call counts as failed", minimum=0
-    )
-    circuit_breaker_reset_seconds: float = _setting(
-        60.0, _OURS + "CIRCUIT_BREAKER_RESET_SECONDS", "until the server is asked again", minimum=0
-    )
-    # Telemetry
-    telemetry_enabled: bool = _setting(
-        True, _OURS + "TELEMETRY_ENABLED", "measure this client itself"
-    )
-    slow_response_ms: float = _setting(
-        5000.0, _OURS + "SLOW_RESPONSE_MS", "warn of a slower answer", minimum=0
-    )
-    slow_query_ms: float = _setting(
-        1000.0, _OURS + "SLOW_QUERY_MS", "warn of a slower search", minimum=0
-    )
-    slow_artifact_upload_seconds: float = _setting(
-        30.0, _OURS + "SLOW_ARTIFACT_UPLOAD_SECONDS", "warn of a slower upload", minimum=0
-    )
-    slow_model_load_seconds: float = _setting(
-        60.0, _OURS + "SLOW_MODEL_LOAD_SECONDS", "warn of a slower model load", minimum=0
-    )
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    """How values are queued, kept and sent: `logging_settings` owns these."""
 
     sources: Mapping[str, Source] = field(
         default_factory=dict[str, Source], repr=False, compare=False
@@ -204,13 +158,17 @@ class ClientSettings:
 
     def secrets(self) -> tuple[str, ...]:
         """The values that must not appear anywhere, for `mask` and `mapped`."""
-        names = [item.name for item in setting_fields() if item.metadata["secret"]]
-        return tuple(value for name in names if (value := str(getattr(self, name))))
+        names = [item.name for item in all_settings() if item.secret]
+        return tuple(filter(None, (str(getattr(self, name)) for name in names)))
+
+    def value_of(self, name: str) -> object:
+        """The value of one setting, also of those about logging."""
+        return getattr(self if hasattr(self, name) else self.logging, name)
 
     def printed(self, name: str) -> str:
         """One value as it may be shown."""
-        value: Any = getattr(self, name)
-        text = " ".join(f"{item:g}" for item in value) if type(value) is tuple else str(value)
+        value: Any = self.value_of(name)
+        text = ",".join(map("{:g}".format, value)) if isinstance(value, tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType]
         return mask_setting(name, text, self.secrets())
 
     def require_tracking_uri(self) -> str:
@@ -224,9 +182,38 @@ class ClientSettings:
         return self.tracking_uri
 
 
-def setting_fields() -> tuple[Field[Any], ...]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What one setting is called and what it may hold."""
+
+    name: str
+    kind: str  # `str`, `int`, `float`, `bool`, `Path`, `tuple[float, ...]`
+    variable: str
+    meaning: str = ""
+    secret: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    is_about_logging: bool = False
+
+
+@functools.cache
+def all_settings() -> tuple[Setting, ...]:
     """Every setting, in the order they are shown."""
-    return tuple(item for item in fields(ClientSettings) if item.metadata)
+    own = (
+        Setting(name=item.name, kind=str(item.type), **item.metadata)
+        for item in fields(ClientSettings)
+        if item.metadata
+    )
+    logging = (
+        Setting(
+            name=item.name,
+            kind=str(item.type),
+            variable=variable_of(item.name),
+            is_about_logging=True,
+        )
+        for item in fields(LoggingSettings)
+    )
+    return (*own, *logging)
 
 
 def resolve_settings(
@@ -255,24 +242,31 @@ def resolve_settings(
         given |= read_stack_outputs(stack_outputs, problems)
     if settings_file is not None:
         given |= read_settings_file(Path(settings_file), environ, problems)
-    for item in setting_fields():
-        if value := environ.get(item.metadata["variable"]):
-            source = Source(Origin.ENVIRONMENT, item.metadata["variable"])
-            given[item.name] = (value, source)
-    names = {item.name for item in setting_fields()}
+    for item in all_settings():
+        if value := environ.get(item.variable):
+            given[item.name] = (value, Source(Origin.ENVIRONMENT, item.variable))
+    names = {item.name for item in all_settings()}
     for name, value in arguments.items():
         if name not in names:
             raise TypeError(f"resolve_settings() got an unexpected setting {name!r}")
         if value is not None:
             given[name] = (value, Source(Origin.ARGUMENT, f"--{name.replace('_', '-')}"))
     values: dict[str, Any] = {}
-    for item in setting_fields():
-        if item.name in given:
-            value, source = given[item.name]
-            try:
-                values[item.name] = parse_value(item, value)
-            except BadValue as bad:
-                problems.append(f"{source.name or item.name} is {bad}")
+    about_logging: dict[str, Any] = {"spool_directory": default_spool_directory(environ)}
+    for item in all_settings():
+        if item.name not in given:
+            continue
+        value, source = given[item.name]
+        try:
+            (about_logging if item.is_about_logging else values)[item.name] = parse_value(
+                item, value
+            )
+        except BadValue as bad:
+            problems.append(f"{source.name or item.name} is {bad}")
+    try:
+        values["logging"] = LoggingSettings(**about_logging)
+    except ConfigurationError as error:
+        problems += error.problems
     if problems:
         raise ConfigurationError(*problems)
     return ClientSettings(**values, sources={name: source for name, (_, source) in given.items()})

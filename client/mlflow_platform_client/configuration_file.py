@@ -15,25 +15,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from mlflow_platform_client.configuration import Origin, Source, setting_fields
+from mlflow_platform_client.configuration import Origin, Source, all_settings
 from mlflow_platform_client.masking import mask
 
 Given = dict[str, tuple[object, Source]]
 
 _SEED_NAMES = {
     "default_experiment": "experiment_name",
-    "timeouts.client.connect_timeout": "connect_timeout_seconds",
+    "timeouts.client.connect_timeout": "connect_seconds",
     "timeouts.client.read_timeout": "read_timeout_seconds",
     "timeouts.client.write_timeout": "write_timeout_seconds",
     "timeouts.server.artifact_timeout": "artifact_timeout_seconds",
-    "timeouts.integration_config.circuit_breaker_timeout": "circuit_breaker_timeout_seconds",
+    "timeouts.integration_config.circuit_breaker_timeout": "breaker_timeout_seconds",
     "timeouts.integration_config.health_check_timeout": "health_check_timeout_seconds",
-    "integration_config.circuit_breaker": "circuit_breaker_enabled",
-    "circuit_breaker.failure_threshold": "circuit_breaker_failure_threshold",
-    "circuit_breaker.timeout": "circuit_breaker_timeout_seconds",
-    "circuit_breaker.reset_timeout": "circuit_breaker_reset_seconds",
-    "telemetry.enabled": "telemetry_enabled",
-    "telemetry.thresholds.slow_query_ms": "slow_query_ms",
+    "circuit_breaker.failure_threshold": "breaker_failures",
+    "circuit_breaker.timeout": "breaker_timeout_seconds",
+    "circuit_breaker.reset_timeout": "breaker_reset_seconds",
     "telemetry.thresholds.slow_artifact_upload_s": "slow_artifact_upload_seconds",
     "telemetry.thresholds.slow_model_load_s": "slow_model_load_seconds",
 }
@@ -41,8 +38,8 @@ _IN_MILLISECONDS = ("circuit_breaker.timeout", "circuit_breaker.reset_timeout")
 # The server's and the platform's part of seed 001's file.
 _NOT_THE_CLIENTS = (
     "backend_store_uri", "artifact_store", "server", "auth", "registry", "gateway", "alerts",
-    "timeouts.server", "timeouts.integration_config.pool_acquisition_timeout",
-    "integration_config", "telemetry", "circuit_breaker.telemetry",
+    "timeouts.server", "timeouts.integration_config", "integration_config", "telemetry",
+    "circuit_breaker.telemetry",
 )  # fmt: skip
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}")
 
@@ -124,7 +121,7 @@ def read_stack_outputs(outputs: str | Path | Mapping[str, object], problems: lis
 
 def _from_variables(variables: Mapping[str, object], origin: Origin, prefix: str) -> Given:
     """Values under the names of environment variables; other variables are none of ours."""
-    by_variable = {item.metadata["variable"]: item.name for item in setting_fields()}
+    by_variable = {item.variable: item.name for item in all_settings()}
     return {
         by_variable[name]: (value, Source(origin, f"{prefix}{name}"))
         for name, value in variables.items()
@@ -160,12 +157,12 @@ def _is_not_the_clients(key: str) -> bool:
 
 
 def _setting_named(key: str) -> str | None:
-    names = {item.name for item in setting_fields()}
+    names = {item.name for item in all_settings()}
     return _SEED_NAMES.get(key, key if key in names else None)
 
 
 def _unknown(key: str, path: Path) -> str:
-    known = [*_SEED_NAMES, *(item.name for item in setting_fields()), *_NOT_THE_CLIENTS]
+    known = [*_SEED_NAMES, *(item.name for item in all_settings()), *_NOT_THE_CLIENTS]
     near = difflib.get_close_matches(key, known, n=1)
     advice = f"did you mean mlflow.{near[0]}?" if near else "`config show` lists what there is"
     return f"{path.name}: mlflow.{mask(key)} is not known: {advice}"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import Field
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
 from mlflow_platform_client.masking import mask
+
+if TYPE_CHECKING:
+    from mlflow_platform_client.configuration import Setting
 
 _Number = TypeVar("_Number", int, float)
 _TRUE = ("true", "1", "yes", "on")
@@ -23,13 +26,13 @@ class BadValue(ValueError):  # noqa: N818
     """A value that cannot be used; the text continues "<setting> is …"."""
 
 
-def parse_value(setting: Field[Any], value: object) -> object:
+def parse_value(setting: Setting, value: object) -> object:
     """The value in the setting's own type.
 
     Raises:
         BadValue: it has no such form, or lies outside what is allowed.
     """
-    match setting.type:
+    match setting.kind:
         case "bool":
             return _boolean(value)
         case "int":
@@ -38,11 +41,13 @@ def parse_value(setting: Field[Any], value: object) -> object:
             return _within(setting, value, _number(value))
         case "tuple[float, ...]":
             return tuple(_within(setting, value, _number(item)) for item in _items(value))
+        case "Path":
+            return Path(str(value)).expanduser()
         case _:
             return _text(setting, value)
 
 
-def _text(setting: Field[Any], value: object) -> str:
+def _text(setting: Setting, value: object) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         raise BadValue(f"a {type(value).__name__}: it must be a text")
     text = str(value).strip()
@@ -99,8 +104,8 @@ def _items(value: object) -> Sequence[object]:
     return [value]
 
 
-def _within(setting: Field[Any], value: object, number: _Number) -> _Number:
-    minimum, maximum = setting.metadata["minimum"], setting.metadata["maximum"]
+def _within(setting: Setting, value: object, number: _Number) -> _Number:
+    minimum, maximum = setting.minimum, setting.maximum
     if minimum is not None and number < minimum:
         raise BadValue(f"{_shown(value)}: it must be at least {minimum:g}")
     if maximum is not None and number > maximum:

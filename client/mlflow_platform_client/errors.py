@@ -25,6 +25,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlflow_platform_client.masking import mask, mask_exception
+from mlflow_platform_client.transport_trouble import Trouble, diagnose
 
 if TYPE_CHECKING:
     from mlflow_platform_client.findings import Finding, PreflightReport
@@ -64,9 +65,14 @@ class PreflightFailed(TrackingError):  # noqa: N818  # named after what happened
 
 
 class ServerUnreachable(TrackingError):  # noqa: N818
-    """No answer came, or none within the time allowed."""
+    """No answer came, or none within the time allowed; `trouble` says why where that is known."""
 
     is_transient = True
+
+    def __init__(self, message: str, *, trouble: Trouble | None = None) -> None:
+        """Keep the diagnosis."""
+        super().__init__(message)
+        self.trouble = trouble
 
 
 class ServerFailed(TrackingError):  # noqa: N818
@@ -145,19 +151,19 @@ def translate(
     """The tree's word for a foreign exception; None for one that is no tracking failure."""
     said = " ".join(mask(str(error), secrets).split()) or type(error).__name__
     text = f"could not {action}: {said}"
+    if (trouble := diagnose(error)) is not None:
+        return ServerUnreachable(f"could not {action}: {trouble.sentence}", trouble=trouble)
     # Looked up, not imported: an exception of MLflow's can only exist once MLflow is loaded.
     requests: Any = sys.modules.get("requests")
     foreign: Any = error
     if requests is not None and isinstance(error, requests.exceptions.RequestException):
-        return _for_status(getattr(foreign.response, "status_code", None), text, None)
+        return for_status(getattr(foreign.response, "status_code", None), text, None)
     exceptions: Any = sys.modules.get("mlflow.exceptions")
     if exceptions is not None and isinstance(error, exceptions.MlflowException):
         if isinstance(error, exceptions.RestException):
-            return _for_status(foreign.get_http_status_code(), text, foreign.error_code)
+            return for_status(foreign.get_http_status_code(), text, foreign.error_code)
         # MLflow wraps what requests raises into a plain MlflowException, as INTERNAL_ERROR.
         return _for_wrapped(error, text)
-    if isinstance(error, ConnectionError | TimeoutError):
-        return ServerUnreachable(text)
     if isinstance(error, OSError):
         return TrackingError(text)
     return None
@@ -167,16 +173,17 @@ def _for_wrapped(error: Exception, text: str) -> TrackingError:
     said = str(error)
     if "failed with error code " in said:
         digits = said.partition("failed with error code ")[2][:3]
-        return _for_status(int(digits) if digits.isdigit() else None, text, None)
+        return for_status(int(digits) if digits.isdigit() else None, text, None)
     if "too many " in said and " error responses" in said:
         digits = said.partition("too many ")[2][:3]
-        return _for_status(int(digits) if digits.isdigit() else 503, text, None)
+        return for_status(int(digits) if digits.isdigit() else 503, text, None)
     if "API request to " in said:
         return ServerUnreachable(text)
     return RequestRejected(text, code=getattr(error, "error_code", None))
 
 
-def _for_status(status: int | None, text: str, code: str | None) -> TrackingError:
+def for_status(status: int | None, text: str, code: str | None) -> TrackingError:
+    """The error an HTTP status stands for; None: no answer came."""
     if status is None:
         return ServerUnreachable(text)
     if status in (401, 403):
