@@ -106,13 +106,13 @@ def _prefix(setpriv: str, user: pwd.struct_passwd, capability: str | None) -> tu
 def _first_unreachable(prefix: Sequence[str], paths: Sequence[Path]) -> tuple[Path | None, str]:
     """The first path that the user cannot use although it is there, and what setpriv said.
 
-    A folder must be enterable: seeing it takes no right on the folder itself.
+    A folder must be enterable, and seeing it takes no right on the folder itself: hence its `.`.
     """
     for path in paths:
         if not path.exists():
             continue
         done = subprocess.run(
-            [*prefix, "test", "-x" if path.is_dir() else "-e", str(path)],
+            [*prefix, "test", "-e", f"{path}/." if path.is_dir() else str(path)],
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
