@@ -67,7 +67,7 @@ smoke: setup ## Run the four-stage check against the deployed stack
 
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
-	@$(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --yes --diff
+	@$(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff
 
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data

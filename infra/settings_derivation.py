@@ -161,8 +161,14 @@ def _workers_that_fit(budget: ConnectionBudget, most: int) -> int:
 
 
 def _with_room(budget: ConnectionBudget) -> ConnectionBudget:
-    """The budget on a database of ours, which gets the connections that are wanted."""
-    needed = budget.wanted + budget.reserved_connections
+    """The budget on a database of ours, which gets the connections that are wanted.
+
+    Counted for pools as large as they can sensibly be, not as they are set: a changed pool is then
+    an update of the server alone, and PostgreSQL is not restarted for it.
+    """
+    largest_pool = CONNECTIONS_PER_REQUEST * budget.threads
+    largest = budget.replicas * budget.workers * budget.stores * largest_pool
+    needed = max(budget.wanted, largest) + budget.reserved_connections
     rounded = -(-needed // 20) * 20
     return replace(budget, max_connections=max(POSTGRESQL_DEFAULT_MAX_CONNECTIONS, rounded))
 
