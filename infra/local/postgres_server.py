@@ -31,7 +31,9 @@ NAME = "postgresql"
 START_SECONDS = 120  # recovery after a crash replays the log first
 POLL_SECONDS = 0.05
 
-ServerState = Literal["running", "refusing", "silent", "stopped", "unsupervised", "changed"]
+ServerState = Literal[
+    "running", "refusing", "silent", "stopped", "restarting", "unsupervised", "changed"
+]
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class PostgresServer:
         """How it is, judged by logging in as MLflow does."""
         report = self.supervision.report(NAME)
         if report is None or not report.alive:
+            if report is not None and report.failing:
+                return "restarting"
             return "unsupervised" if find(self.trace) else "stopped"
         if self.supervision.running_definition(NAME) != self.program:
             return "changed"

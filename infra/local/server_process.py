@@ -31,7 +31,9 @@ from infra.local.supervisor_files import log_path
 NAME = "mlflow"
 POLL_SECONDS = 0.1
 
-ServerState = Literal["running", "starting", "silent", "stopped", "unsupervised", "changed"]
+ServerState = Literal[
+    "running", "starting", "silent", "stopped", "restarting", "unsupervised", "changed"
+]
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class ServerProcess:
         """How it is, judged by asking it."""
         report = self.supervision.report(NAME)
         if report is None or not report.alive:
+            if report is not None and report.failing:
+                return "restarting"
             return "unsupervised" if find(self.trace) else "stopped"
         if self.supervision.running_definition(NAME) != self.program:
             return "changed"

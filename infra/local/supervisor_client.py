@@ -55,6 +55,11 @@ class ProcessReport:
         """Whether there is a process that has not failed."""
         return self.state in ALIVE_STATES
 
+    @property
+    def failing(self) -> bool:
+        """Whether it ended by itself and is about to be started again."""
+        return self.state in ("BACKOFF", "EXITED")
+
 
 @dataclass(frozen=True, slots=True)
 class SupervisorClient:
