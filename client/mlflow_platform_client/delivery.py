@@ -1,0 +1,277 @@
+"""The background threads that empty lanes into the server, in order, however long it takes.
+
+Owns when to send (a full batch at once, a partial one when it has waited `flush_seconds` or
+somebody asked), what to do when it fails (again, with growing pauses; half as many metrics after a
+timeout; not at all while the breaker is open) and when to acknowledge (never before the server
+has). It never gives up by itself: only `stop` ends it, and what is left stays in the lane.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from mlflow_platform_client.batch_sender import BatchSender
+from mlflow_platform_client.batching import Batch, gather
+from mlflow_platform_client.circuit_breaker import Breaker
+from mlflow_platform_client.dead_letters import DeadLetters
+from mlflow_platform_client.errors import (
+    ArtifactStoreFailed,
+    CircuitOpen,
+    RequestRejected,
+    ServerUnreachable,
+    TrackingError,
+)
+from mlflow_platform_client.spool_lane import Lane
+from mlflow_platform_client.telemetry import ARTIFACT, Telemetry
+from mlflow_platform_client.tracking_server import TrackingServer
+
+_logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+FEWEST_METRICS = 25
+GROW_AFTER_SECONDS = 300.0
+MOST_TEXT_ATTEMPTS = 5
+
+
+class Stopped(Exception):  # noqa: N818
+    """Told to stop; what is left stays in the lane."""
+
+
+class Urgency:
+    """What delivery threads wait on: news, wishes to hurry, and the order to stop."""
+
+    def __init__(self) -> None:
+        """Nothing is wanted yet."""
+        self.condition = threading.Condition()
+        self.stopping = False
+        self.flushing = 0  # callers who want partial batches sent now
+        self.failures_while_flushing = 0
+        self.last_error = ""
+
+    def news(self) -> None:
+        """Something was appended, acknowledged or given up."""
+        with self.condition:
+            self.condition.notify_all()
+
+    def stop(self) -> None:
+        """End all delivery at the next opportunity."""
+        with self.condition:
+            self.stopping = True
+            self.condition.notify_all()
+
+
+class Delivery:
+    """Sends one lane. `deliver_one` is one window or one text; subclasses say which."""
+
+    def __init__(
+        self, lane: Lane, breaker: Breaker, urgency: Urgency, telemetry: Telemetry
+    ) -> None:
+        """Nothing is sent before `run` or `drain`."""
+        self.lane = lane
+        self.gives_up: Callable[[TrackingError, int], bool] = lambda _error, _failures: False
+        self.acknowledged_at = time.monotonic()
+        self._breaker = breaker
+        self._urgency = urgency
+        self._telemetry = telemetry
+
+    def run(self, flush_seconds: float, full: int) -> None:
+        """Deliver what comes until stopped."""
+        try:
+            while True:
+                self._wait_until_due(flush_seconds, full)
+                self.deliver_one()
+        except Stopped:
+            pass
+
+    def drain(self) -> None:
+        """Deliver what is there; raises what keeps it from being delivered."""
+        while self.lane.pending:
+            self.deliver_one()
+
+    def deliver_one(self) -> None:
+        """Take the next records, have them accepted, acknowledge them."""
+        raise NotImplementedError
+
+    def _acknowledge(self, records: int) -> None:
+        if records:
+            self.lane.acknowledge(self.lane.cursor, records)
+            self._telemetry.count("acknowledged", records)
+        else:
+            self.lane.settle()
+        self.acknowledged_at = time.monotonic()
+        self._urgency.news()
+
+    def _wait_until_due(self, flush_seconds: float, full: int) -> None:
+        urgency = self._urgency
+        with urgency.condition:
+            while not urgency.stopping and not self.lane.pending:
+                urgency.condition.wait()
+            self.acknowledged_at = waiting_since = time.monotonic()
+            while not urgency.stopping and not urgency.flushing and self.lane.pending < full:
+                left = waiting_since + flush_seconds - time.monotonic()
+                if left <= 0:
+                    return
+                urgency.condition.wait(left)
+            if urgency.stopping:
+                raise Stopped
+
+    def _insist(self, attempt: Callable[[int], None]) -> None:
+        """Call until it returns; `attempt` gets the number of failures so far."""
+        failures = 0
+        while True:
+            try:
+                self._breaker.call(lambda: attempt(failures))  # noqa: B023  # called at once
+            except CircuitOpen:
+                self._pause(self._breaker.seconds_until_trial or FIRST_PAUSE_SECONDS)
+            except TrackingError as error:
+                failures += 1
+                self._failed(error)
+                if self.gives_up(error, failures):
+                    raise
+                pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures, 10))
+                self._pause(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            else:
+                return
+
+    def _failed(self, error: TrackingError) -> None:
+        self._telemetry.count("failed_attempts")
+        text = str(error)
+        urgency = self._urgency
+        with urgency.condition:
+            if urgency.flushing:
+                urgency.failures_while_flushing += 1
+            is_news = text != urgency.last_error
+            urgency.last_error = text
+            urgency.condition.notify_all()
+        level = logging.WARNING if is_news else logging.DEBUG
+        _logger.log(level, "not delivered, kept in %s: %s", self.lane.folder.parent, text)
+
+    def _pause(self, seconds: float) -> None:
+        urgency = self._urgency
+        until = time.monotonic() + seconds
+        with urgency.condition:
+            flushing = urgency.flushing
+            while (left := until - time.monotonic()) > 0 and not urgency.stopping:
+                if urgency.flushing > flushing:  # a new caller deserves an attempt of its own
+                    self._breaker.allow_trial()
+                    break
+                urgency.condition.wait(left)
+            if urgency.stopping:
+                raise Stopped
+
+
+class BatchDelivery(Delivery):
+    """Metrics, parameters and tags."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        breaker: Breaker,
+        urgency: Urgency,
+        telemetry: Telemetry,
+        sender: BatchSender,
+        *,
+        most_metrics: int,
+    ) -> None:
+        """`most_metrics` is the size aimed at."""
+        super().__init__(lane, breaker, urgency, telemetry)
+        self._sender = sender
+        self._wanted = self._most_metrics = most_metrics
+        self._shrunk_at = 0.0
+
+    def deliver_one(self) -> None:
+        """One window: a batch for each run in it."""
+        self._grow()
+        start = self.lane.cursor
+        window = gather(self.lane, self._most_metrics)
+        for batch in window.batches:
+            try:
+                self._insist(lambda failures, batch=batch: self._send(batch, failures))
+            except _TooSlow:
+                self.lane.seek(start)  # smaller batches from here; what was sent is kept once
+                return
+            except BaseException:
+                self.lane.seek(start)
+                raise
+        self._acknowledge(window.records)
+
+    def _send(self, batch: Batch, failures: int) -> None:
+        try:
+            self._sender.send(batch, failures=failures)
+        except ServerUnreachable as error:
+            # A server that needs longer than the breaker allows would get the same batch for ever.
+            if "timed out" not in str(error).lower() or self._most_metrics <= FEWEST_METRICS:
+                raise
+            if len(batch.lines) <= FEWEST_METRICS or "connect timeout" in str(error).lower():
+                raise
+            self._most_metrics = max(FEWEST_METRICS, self._most_metrics // 2)
+            self._shrunk_at = time.monotonic()
+            _logger.warning(
+                "a batch of %d was not answered in time; from now on %d metrics at most",
+                len(batch.lines), self._most_metrics,
+            )  # fmt: skip
+            self._failed(error)
+            raise _TooSlow(str(error)) from error
+
+    def _grow(self) -> None:
+        if (
+            self._most_metrics < self._wanted
+            and time.monotonic() - self._shrunk_at > GROW_AFTER_SECONDS
+        ):
+            self._most_metrics = min(self._wanted, self._most_metrics * 2)
+            self._shrunk_at = time.monotonic()
+
+
+class TextDelivery(Delivery):
+    """Texts for the artifact store, one at a time."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        breaker: Breaker,
+        urgency: Urgency,
+        telemetry: Telemetry,
+        server: TrackingServer,
+        dead_letters: DeadLetters,
+    ) -> None:
+        """Uploads go through the server, or straight to the store, as MLflow decides."""
+        super().__init__(lane, breaker, urgency, telemetry)
+        self._server = server
+        self._dead_letters = dead_letters
+
+    def deliver_one(self) -> None:
+        """One text."""
+        start = self.lane.cursor
+        line = self.lane.read()
+        if line is None:
+            self._acknowledge(0)
+            return
+        try:
+            self._insist(lambda failures: self._upload(line, failures))
+        except BaseException:
+            self.lane.seek(start)
+            raise
+        self._acknowledge(1)
+
+    def _upload(self, line: bytes, failures: int) -> None:
+        _, run_id, content = line.decode().split("\t", 2)
+        item = json.loads(content)
+        try:
+            with self._telemetry.timed(ARTIFACT):
+                self._server.log_text(run_id, item["text"], item["path"])
+        except (RequestRejected, ArtifactStoreFailed) as refusal:
+            # An artifact store says everything in its own words; some of it passes.
+            if isinstance(refusal, ArtifactStoreFailed) and failures < MOST_TEXT_ATTEMPTS:
+                raise
+            self._dead_letters.add_records([line], type(refusal).__name__, str(refusal))
+            self._telemetry.count("rejected")
+
+
+class _TooSlow(Exception):  # noqa: N818
+    """The batch must be cut smaller."""

@@ -1,0 +1,269 @@
+"""From a full queue to an empty spool: the moving parts of one logger in one process.
+
+    training thread -> MetricQueue -> writer thread -> Session on disk -> two delivery threads
+
+Owns the threads, their start and their end, and the session they share. Each thread has one job:
+the writer makes values durable, `batches` sends metrics, parameters and tags, `texts` uploads.
+The threads are daemons: a training job that ends must not hang on them; `close` is what waits, for
+as long as the user said. After a fork the parent's pipeline is only abandoned, never used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Generator, Sequence
+from typing import cast
+
+from mlflow_platform_client.delivery import Urgency
+from mlflow_platform_client.errors import AuthenticationFailed, TrackingError
+from mlflow_platform_client.logging_settings import LoggingSettings
+from mlflow_platform_client.metric_queue import MetricQueue
+from mlflow_platform_client.record_encoding import Encoded, HandedOver, RecordEncoder, size_of
+from mlflow_platform_client.replay import Courier, replay_batches, replay_texts
+from mlflow_platform_client.spool import Session, Spool
+from mlflow_platform_client.spool_lane import Lane
+from mlflow_platform_client.telemetry import Depth, Telemetry
+from mlflow_platform_client.tracking_server import TrackingServer
+
+_logger = logging.getLogger(__name__)
+
+_ENTRIES_AT_ONCE = 200  # encoded before the interpreter is offered to the training thread
+_YIELD_SECONDS = 0.0001
+_RECORDS_IN_BLOCK = 4000
+_DISK_PAUSE_SECONDS = 0.5
+
+
+class Pipeline:
+    """Running from its construction to `close`."""
+
+    def __init__(
+        self,
+        settings: LoggingSettings,
+        tracking_uri: str,
+        server: TrackingServer,
+        telemetry: Telemetry,
+    ) -> None:
+        """Raises `SpoolError` when the spool cannot be written: before training, not in it."""
+        self._settings = settings
+        self._telemetry = telemetry
+        self.queue = MetricQueue(
+            max_items=settings.queue_max_items,
+            max_block_seconds=settings.max_block_ms / 1000,
+        )
+        self.spool = Spool(
+            settings.spool_directory,
+            max_bytes=settings.spool_max_mib * 1024 * 1024,
+            fsync=settings.spool_fsync,
+        )
+        self.session = self.spool.create(tracking_uri)
+        self._urgency = Urgency()
+        self._encoder = RecordEncoder()
+        self._closing = False
+        self._disk_says = ""  # why the spool takes nothing, once said
+        self._courier = Courier(server, settings, telemetry, self._urgency)
+        self.dead_letters = self._courier.dead_letters(self.spool, self.session)
+        self._batches = self._courier.for_batches(
+            self.session.batches, self.dead_letters, "log_batch"
+        )
+        self._texts = self._courier.for_texts(self.session.texts, self.dead_letters, "artifacts")
+        telemetry.read_depth = self.depth
+        self._threads = [
+            threading.Thread(target=work, name=f"mlflow-platform-{name}", daemon=True)
+            for name, work in (
+                ("writer", self._write),
+                ("batches", self._deliver_batches),
+                ("texts", self._deliver_texts),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # --- asked by the logger -----------------------------------------------------------------
+
+    def depth(self) -> Depth:
+        """How much is on its way."""
+        session, queue = self.session, self.queue
+        waiting = session.pending > 0
+        since = min(self._batches.acknowledged_at, self._texts.acknowledged_at)
+        return Depth(
+            queue_items=queue.depth,
+            spool_records=session.pending,
+            spool_bytes=session.batches.bytes + session.texts.bytes,
+            handed_over=queue.handed_over,
+            dropped=queue.dropped,
+            blocked_seconds=queue.blocked_seconds,
+            oldest_unsent_seconds=time.monotonic() - since if waiting else 0.0,
+        )
+
+    def commit(self, seconds: float) -> bool:
+        """Until everything handed over is on disk."""
+        return self.queue.wait_committed(seconds, extra=lambda: self._closing)
+
+    def flush(self, seconds: float, *, give_up_after_failures: int | None = None) -> bool:
+        """Until everything handed over is with the server, or set aside."""
+        until = time.monotonic() + seconds
+        urgency = self._urgency
+        with self._hurrying():
+            if not self.queue.wait_committed(seconds):
+                return False
+            with urgency.condition:
+                while self.session.pending:
+                    left = until - time.monotonic()
+                    if left <= 0 or urgency.stopping:
+                        return False
+                    if (
+                        give_up_after_failures is not None
+                        and urgency.failures_while_flushing >= give_up_after_failures
+                    ):
+                        return False
+                    urgency.condition.wait(left)
+        return True
+
+    def close(self, seconds: float) -> bool:
+        """Flush, stop, and remove the session if nothing is left in it."""
+        flushed = False
+        try:
+            flushed = self.flush(seconds)
+        finally:
+            self._closing = True
+            self._urgency.stop()
+            self.queue.hurry()
+            for thread in self._threads:
+                # A thread inside a request is left behind: it is a daemon, and what it sends is
+                # kept once.
+                thread.join(1.0)
+            if flushed and self.queue.depth == 0 and not self.session.pending:
+                self.session.remove()
+            else:
+                self.session.close()
+        return flushed
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's files without touching what they hold."""
+        self.session.close()
+
+    @contextlib.contextmanager
+    def _hurrying(self) -> Generator[None]:
+        urgency = self._urgency
+        with urgency.condition:
+            urgency.failures_while_flushing = 0
+            urgency.flushing += 1
+            urgency.condition.notify_all()
+        try:
+            yield
+        finally:
+            with urgency.condition:
+                urgency.flushing -= 1
+
+    # --- writer thread -----------------------------------------------------------------------
+
+    def _write(self) -> None:
+        delay = 0.0 if self._settings.durable else self._settings.spool_delay_ms / 1000
+        while not (self._closing and self.queue.depth == 0):
+            taken = cast("list[HandedOver]", self.queue.take(delay))
+            encoded, size = Encoded(), 0
+            for start in range(0, len(taken), _ENTRIES_AT_ONCE):
+                part = taken[start : start + _ENTRIES_AT_ONCE]
+                self._encoder.encode(part, encoded)
+                size += sum(map(size_of, part))
+                if start + _ENTRIES_AT_ONCE < len(taken):
+                    if len(encoded.batches) + len(encoded.texts) < _RECORDS_IN_BLOCK:
+                        time.sleep(_YIELD_SECONDS)
+                        continue
+                    self._put_away(encoded, size)
+                    encoded, size = Encoded(), 0
+            self._put_away(encoded, size)
+
+    def _put_away(self, encoded: Encoded, size: int) -> None:
+        """Make values durable; only then do they leave memory."""
+        for refused in encoded.refused:
+            self.dead_letters.add_refused(refused)
+        self._telemetry.count("rejected", len(encoded.refused))
+        for lane, lines in (
+            (self.session.batches, encoded.batches),
+            (self.session.texts, encoded.texts),
+        ):
+            if lines and not self._append(lane, lines):
+                self.queue.lose(len(lines))
+        self.queue.commit(size)
+        self._urgency.news()
+
+    def _append(self, lane: Lane, lines: Sequence[str]) -> bool:
+        """Insist until there is room; False when the process ends before there is."""
+        size = sum(map(len, lines))
+        while True:
+            problem = self._problem_with_disk(size)
+            if not problem:
+                try:
+                    lane.append(lines)
+                except OSError as error:
+                    problem = error.strerror or str(error)
+                else:
+                    if self._disk_says:
+                        _logger.warning("the spool %s takes values again", self.spool.folder)
+                    self._disk_says = ""
+                    return True
+            if problem != self._disk_says:
+                self._disk_says = problem
+                _logger.error(
+                    "the spool %s takes no more values (%s): new ones wait in memory, at most %d, "
+                    "then they are dropped and counted",
+                    self.spool.folder, problem, self._settings.queue_max_items,
+                )  # fmt: skip
+            if self._closing:
+                return False
+            with self._urgency.condition:
+                self._urgency.condition.wait(_DISK_PAUSE_SECONDS)
+
+    def _problem_with_disk(self, size: int) -> str:
+        own = self.session.batches.bytes + self.session.texts.bytes
+        if self.spool.has_room_for(size, own):
+            return ""
+        return f"its bound of {self._settings.spool_max_mib} MiB is reached"
+
+    # --- delivery threads --------------------------------------------------------------------
+
+    def _deliver_batches(self) -> None:
+        if self._settings.replay_on_start:
+            self._replay()
+        self._batches.run(self._settings.flush_seconds, self._settings.batch_metrics)
+
+    def _deliver_texts(self) -> None:
+        self._texts.run(0.0, 1)
+
+    def _replay(self) -> None:
+        """What earlier processes left for this server goes first, so that order is kept."""
+        with_texts: list[Session] = []
+        try:
+            for session in self.spool.orphans(self.session.facts.tracking_uri):
+                done = replay_batches(self._courier, self.spool, session, _is_about_us)
+                self._telemetry.count("replayed", max(0, done.sent))
+                if done.left:
+                    return
+                if session.pending:
+                    with_texts.append(session)
+        except TrackingError as error:
+            _logger.warning("nothing more is replayed: %s", error)
+        finally:
+            if with_texts:
+                self._start_replaying_texts(with_texts)
+
+    def _start_replaying_texts(self, sessions: list[Session]) -> None:
+        def work() -> None:
+            for session in sessions:
+                replay_texts(self._courier, self.spool, session, lambda _error, count: count > 1)
+
+        name = "mlflow-platform-replay-texts"
+        try:
+            threading.Thread(target=work, name=name, daemon=True).start()
+        except RuntimeError:  # the interpreter is ending
+            for session in sessions:
+                session.close()
+
+
+def _is_about_us(error: TrackingError, _failures: int) -> bool:
+    """A replay must not hold up this process's own values for want of a permission."""
+    return isinstance(error, AuthenticationFailed)
