@@ -15,19 +15,20 @@ from infra.settings_parsing import Parsed, Problem, qualified
 
 def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """Two connections for every request a worker serves at once."""
-    budget = settings.connection_budget
-    if budget is None or budget.pool_serves_every_request:
+    # Of sqlite as well: 40 threads on its default pool of 5 + 10 stand still in the same way.
+    size, overflow = settings.pool.size, settings.pool.max_overflow
+    pool, threads = size + overflow, settings.server.threads
+    needed = CONNECTIONS_PER_REQUEST * threads
+    if pool >= needed:
         return
     key = "poolSize" if "poolMaxOverflow" not in parsed.given else "poolMaxOverflow"
-    needed = CONNECTIONS_PER_REQUEST * budget.threads
     yield Problem(
         qualified(key),
-        f"gives a worker {budget.pool_size} + {budget.max_overflow} = {budget.pool} connections, "
-        f"but it serves {budget.threads} requests at once and each log-batch holds "
-        f"{CONNECTIONS_PER_REQUEST}: {budget.threads} × {CONNECTIONS_PER_REQUEST} = {needed}. With "
-        "fewer it deadlocks under load and loses metrics; raise poolMaxOverflow to "
-        f"{needed - budget.pool_size}{_fewer_threads(settings, budget.pool)}, "
-        "or leave both at auto",
+        f"gives a worker {size} + {overflow} = {pool} connections, but it serves {threads} "
+        f"requests at once and each log-batch holds {CONNECTIONS_PER_REQUEST}: {threads} × "
+        f"{CONNECTIONS_PER_REQUEST} = {needed}. With fewer it deadlocks under load and loses "
+        f"metrics; raise poolMaxOverflow to {needed - size}{_fewer_threads(settings, pool)}, or "
+        "leave both at auto",
     )
 
 

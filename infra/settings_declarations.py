@@ -31,11 +31,30 @@ class Declaration:
     choices: tuple[str, ...] = ()
     derived: bool = False  # takes `auto` beside a value of its kind
     secret: bool = False
+    takes_variables: bool = False  # guides write `${VAR:-default}` here
 
     @property
     def pulumi_type(self) -> str:
-        """Type in Pulumi.yaml: a derived number is a string there, since `auto` is none."""
-        return "string" if self.derived else self.kind
+        """Type in Pulumi.yaml.
+
+        Pulumi checks it before the program sees the value: `auto` is no integer and `${VAR}` is
+        neither integer nor boolean, so a setting that takes them is a string there.
+        """
+        return "string" if self.derived or self.takes_variables else self.kind
+
+    @property
+    def default_text(self) -> str:
+        """The default as a user writes it."""
+        if isinstance(self.default, bool):
+            return "true" if self.default else "false"
+        return "[]" if isinstance(self.default, tuple) else str(self.default)
+
+    @property
+    def pulumi_default(self) -> str | int | bool | list[str]:
+        """Default in Pulumi.yaml, of the type that Pulumi checks."""
+        if isinstance(self.default, tuple):
+            return list(self.default)
+        return self.default_text if self.pulumi_type == "string" else self.default
 
 
 def _string(key: str, default: str, description: str, *choices: str) -> Declaration:
@@ -56,8 +75,10 @@ def _derived(key: str, description: str, minimum: int = 1) -> Declaration:
     return Declaration(key, "integer", AUTO, description, minimum, derived=True)
 
 
-def _boolean(key: str, default: bool, description: str) -> Declaration:
-    return Declaration(key, "boolean", default, description)
+def _boolean(
+    key: str, default: bool, description: str, *, takes_variables: bool = False
+) -> Declaration:
+    return Declaration(key, "boolean", default, description, takes_variables=takes_variables)
 
 
 def _array(key: str, description: str) -> Declaration:
@@ -66,7 +87,9 @@ def _array(key: str, description: str) -> Declaration:
 
 DECLARATIONS: tuple[Declaration, ...] = (
     # What is deployed, and where
-    _string("target", "local", "Where the platform runs.", "local", "aws", "gcp"),
+    _string(
+        "target", "local", "Where the platform runs: local, aws or gcp.", "local", "aws", "gcp"
+    ),
     Declaration(
         "environment",
         "string",
@@ -101,7 +124,15 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "backendStoreUri",
         "Existing database, postgresql:// or sqlite:///; empty: the platform provisions one.",
     ),
-    _integer("databasePort", 5432, "Port of the provisioned database.", 1, 65535),
+    Declaration(
+        "databasePort",
+        "integer",
+        5432,
+        "Port of the provisioned database.",
+        1,
+        65535,
+        takes_variables=True,
+    ),
     _string("databaseName", "mlflow", "Name of the provisioned database."),
     _string("databaseUser", "mlflow", "User of the provisioned database."),
     _derived(
@@ -116,9 +147,14 @@ DECLARATIONS: tuple[Declaration, ...] = (
         3,
         1000,
     ),
-    _derived("poolSize", "Connections a worker keeps open; auto: half its threads, at least 10."),
     _derived(
-        "poolMaxOverflow", "More that it opens for a burst; auto: two per thread less poolSize."
+        "poolSize",
+        "Connections a worker keeps open; auto: half its threads, or what the database allows.",
+    ),
+    _derived(
+        "poolMaxOverflow",
+        "More that it opens for a burst, 1 or more (0 is MLflow's word for unset); auto: two per "
+        "thread less poolSize.",
     ),
     _integer("poolTimeoutSeconds", 30, "Longest wait for a connection; MLflow fixes it at 30 s."),
     _integer("poolRecycleSeconds", 1800, "Age at which a connection is replaced."),
@@ -133,7 +169,13 @@ DECLARATIONS: tuple[Declaration, ...] = (
     _string("defaultExperiment", "Default", "Experiment a training job logs to by default."),
     _string("experimentName", "integration-test", "Experiment the four-stage check writes to."),
     # Authentication
-    _string("authentication", "off", "Who may use the server.", "off", "basic"),
+    _string(
+        "authentication",
+        "off",
+        "Who may use the server: everybody (off) or users with a password (basic).",
+        "off",
+        "basic",
+    ),
     _string("authAdminUsername", "admin", "Administrator's name with basic authentication."),
     _secret("authAdminPassword", "Administrator's password, 12 characters or more; empty: made."),
     _integer(
@@ -144,22 +186,40 @@ DECLARATIONS: tuple[Declaration, ...] = (
         3600,
     ),
     # Telemetry
-    _boolean("prometheusEnabled", True, "The server answers /metrics for Prometheus."),
-    _boolean("datadogEnabled", False, "Metrics also go to Datadog."),
-    _boolean("cloudwatchEnabled", False, "Metrics also go to CloudWatch (target aws)."),
+    _boolean(
+        "prometheusEnabled",
+        True,
+        "The server answers /metrics for Prometheus.",
+        takes_variables=True,
+    ),
+    _boolean(
+        "datadogEnabled", False, "Metrics also go to Datadog (not local).", takes_variables=True
+    ),
+    _boolean(
+        "cloudwatchEnabled",
+        False,
+        "Metrics also go to CloudWatch (target aws).",
+        takes_variables=True,
+    ),
     _integer("collectionIntervalSeconds", 60, "How often metrics are collected.", 1, 3600),
     _integer("slowQueryMs", 1000, "A database query slower than this is logged.", 1),
     _integer("slowResponseMs", 5000, "An answer slower than this raises the latency alarm.", 1),
     _integer("slowArtifactUploadSeconds", 30, "An artifact upload slower than this is a warning."),
     _integer("slowModelLoadSeconds", 60, "A model load slower than this is a warning."),
     # Timeouts
-    _integer("clientConnectTimeoutSeconds", 10, "Client: to establish a connection."),
+    _integer(
+        "clientConnectTimeoutSeconds",
+        10,
+        "Client: to establish a connection (preflight and logger; MLflow's own calls wait longer).",
+    ),
     _integer("clientReadTimeoutSeconds", 300, "Client: to read an answer."),
-    _integer("clientWriteTimeoutSeconds", 300, "Client: to write a request."),
-    _integer("serverRequestTimeoutSeconds", 600, "Server: longest request."),
+    _integer(
+        "clientWriteTimeoutSeconds", 300, "Client: to write a request; as clientReadTimeoutSeconds."
+    ),
+    _integer("serverRequestTimeoutSeconds", 600, "Server: longest request (gunicorn only)."),
     _integer("serverArtifactTimeoutSeconds", 1800, "Server: longest artifact transfer."),
     _integer("serverQueryTimeoutSeconds", 30, "Server: longest database statement."),
-    _integer("healthCheckTimeoutSeconds", 2, "A health check answers within this."),
+    _integer("healthCheckTimeoutSeconds", 2, "A health check answers within this.", 1, 10),
     # Circuit breaker (clients)
     _boolean("circuitBreakerEnabled", True, "Clients stop calling a server that does not answer."),
     _integer("circuitBreakerFailureThreshold", 5, "Failures in a row before it opens."),

@@ -1,17 +1,18 @@
-"""What the user leaves to the platform: numbers derived so that the connection budget holds.
+"""From parsed values to the typed settings of a stack, with everything derived filled in.
 
-Owns the arithmetic behind `auto` and the assembly of the typed settings. A number the user gave is
-never changed here; whether it fits is for `settings_rules` to say.
+Owns the assembly: which parsed value becomes which attribute, and the taking apart of an existing
+backend store. The numbers behind `auto` are `settings_derived_numbers`'; whether they fit is for
+`settings_rules` to say.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
-from infra.connection_budget import CONNECTIONS_PER_REQUEST, ConnectionBudget
+from infra.connection_budget import ConnectionBudget
 from infra.settings_database import ExternalDatabase, parse_backend_store
 from infra.settings_declarations import AUTO
+from infra.settings_derived_numbers import Place, derive_budget
 from infra.settings_model import (
     ArtifactSettings,
     AuthenticationSettings,
@@ -31,19 +32,6 @@ from infra.settings_model import (
 )
 from infra.settings_parsing import Parsed, Problem, qualified
 
-UVICORN_THREADS = 40
-"""Threads in which a uvicorn worker runs MLflow's API: AnyIO's default limiter, with no switch."""
-
-GUNICORN_THREADS = 15
-"""With them the pool of 10 + 20 that suits a small team serves every request (2 × 15 = 30)."""
-
-SMALLEST_POOL = 10
-MOST_WORKERS = 4
-CLOUD_WORKERS = 2
-"""The deploying machine's cores say nothing of a container's; two survive the loss of one."""
-
-POSTGRESQL_DEFAULT_MAX_CONNECTIONS = 100
-
 
 def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings, list[Problem]]:
     """Assemble the settings, deriving what is `auto`."""
@@ -54,45 +42,25 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             external = parse_backend_store(uri)
         except ValueError as error:
             problems.append(Problem(qualified("backendStoreUri"), str(error)))
-    sqlite = external is not None and external.engine == "sqlite"
-
-    target = cast("Target", parsed.text("target"))
-    kind = cast("ServerKind", parsed.text("serverKind"))
-    threads = parsed.number_or_auto("serverThreads") or (
-        UVICORN_THREADS if kind == "uvicorn" else GUNICORN_THREADS
+    budget = derive_budget(
+        parsed,
+        Place(
+            target=parsed.text("target"),
+            engine=external.engine if external else "postgresql",
+            external=external is not None,
+            cores=cores,
+        ),
     )
-    pool = _pool(parsed, threads)
-    stores = 1 + (not parsed.text("registryStoreUri")) + (parsed.text("authentication") == "basic")
-    budget = ConnectionBudget(
-        replicas=parsed.number("serverReplicas"),
-        workers=1,
-        threads=threads,
-        pool_size=pool.size,
-        max_overflow=pool.max_overflow,
-        stores=stores,
-        max_connections=parsed.number_or_auto("databaseMaxConnections")
-        or POSTGRESQL_DEFAULT_MAX_CONNECTIONS,
-        reserved_connections=parsed.number("databaseReservedConnections"),
-    )
-    wanted_workers = parsed.number_or_auto("serverWorkers")
-    provisioned = external is None and parsed.number_or_auto("databaseMaxConnections") is None
-    if wanted_workers is None:
-        most = 1 if sqlite else min(cores, MOST_WORKERS) if target == "local" else CLOUD_WORKERS
-        wanted_workers = most if provisioned else _workers_that_fit(budget, most)
-    budget = replace(budget, workers=wanted_workers)
-    if provisioned:
-        budget = _with_room(budget)
-
     settings = PlatformSettings(
         environment=stack if parsed.text("environment") == AUTO else parsed.text("environment"),
-        target=target,
+        target=cast("Target", parsed.text("target")),
         server=ServerSettings(
             host=parsed.text("serverHost"),
             port=parsed.number("serverPort"),
-            kind=kind,
-            workers=wanted_workers,
-            threads=threads,
-            replicas=parsed.number("serverReplicas"),
+            kind=cast("ServerKind", parsed.text("serverKind")),
+            workers=budget.workers,
+            threads=budget.threads,
+            replicas=budget.replicas,
             static_prefix=parsed.text("serverStaticPrefix"),
             serve_artifacts=parsed.flag("serveArtifacts"),
             allowed_hosts=parsed.names("allowedHosts"),
@@ -100,7 +68,13 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             tracking_uri=parsed.text("trackingUri").rstrip("/"),
             job_execution=parsed.flag("serverJobExecution"),
         ),
-        pool=pool,
+        pool=PoolSettings(
+            size=budget.pool_size,
+            max_overflow=budget.max_overflow,
+            timeout_seconds=parsed.number("poolTimeoutSeconds"),
+            recycle_seconds=parsed.number("poolRecycleSeconds"),
+            pre_ping=parsed.flag("poolPrePing"),
+        ),
         database=_database(parsed, external, budget),
         artifacts=ArtifactSettings(store=parsed.text("artifactStore")),
         experiment=ExperimentSettings(
@@ -129,48 +103,9 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             service_user=parsed.text("localServiceUser"),
             purge_on_destroy=parsed.flag("localPurgeOnDestroy"),
         ),
-        connection_budget=None if sqlite else budget,
+        connection_budget=None if external and external.engine == "sqlite" else budget,
     )
     return settings, problems
-
-
-def _pool(parsed: Parsed, threads: int) -> PoolSettings:
-    enough = CONNECTIONS_PER_REQUEST * threads
-    overflow = parsed.number_or_auto("poolMaxOverflow")
-    size = parsed.number_or_auto("poolSize")
-    if size is None:
-        # Half of what is ever wanted stays open: the rest is for bursts, and costs a connection
-        # set-up each time.
-        size = max(SMALLEST_POOL, threads // 2, enough - overflow if overflow is not None else 0)
-    if overflow is None:
-        # One at the least: MLflow takes 0 for "not set", and SQLAlchemy's own 10 would apply.
-        overflow = max(1, enough - size)
-    return PoolSettings(
-        size=size,
-        max_overflow=overflow,
-        timeout_seconds=parsed.number("poolTimeoutSeconds"),
-        recycle_seconds=parsed.number("poolRecycleSeconds"),
-        pre_ping=parsed.flag("poolPrePing"),
-    )
-
-
-def _workers_that_fit(budget: ConnectionBudget, most: int) -> int:
-    """As many workers as the database has room for; one at the least, which a rule then judges."""
-    fitting = [n for n in range(1, most + 1) if replace(budget, workers=n).fits_the_database]
-    return max(fitting, default=1)
-
-
-def _with_room(budget: ConnectionBudget) -> ConnectionBudget:
-    """The budget on a database of ours, which gets the connections that are wanted.
-
-    Counted for pools as large as they can sensibly be, not as they are set: a changed pool is then
-    an update of the server alone, and PostgreSQL is not restarted for it.
-    """
-    largest_pool = CONNECTIONS_PER_REQUEST * budget.threads
-    largest = budget.replicas * budget.workers * budget.stores * largest_pool
-    needed = max(budget.wanted, largest) + budget.reserved_connections
-    rounded = -(-needed // 20) * 20
-    return replace(budget, max_connections=max(POSTGRESQL_DEFAULT_MAX_CONNECTIONS, rounded))
 
 
 def _database(
@@ -180,7 +115,7 @@ def _database(
         external = ExternalDatabase(
             engine="postgresql",
             uri="",
-            host="127.0.0.1",
+            host="127.0.0.1" if parsed.text("target") == "local" else "",  # known when it is made
             port=parsed.number("databasePort"),
             name=parsed.text("databaseName"),
             user=parsed.text("databaseUser"),

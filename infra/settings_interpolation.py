@@ -1,8 +1,8 @@
 """`${VAR}` and `${VAR:-default}` in a setting's value, as in a shell.
 
-Owns the substitution and its one error: a variable that is neither set nor given a default. `$${`
-stands for a literal `${`; any other dollar sign is left alone, since passwords hold them. What a
-variable holds is not substituted again.
+Owns the substitution and its two errors: variables that are neither set nor given a default, and
+a `${` that is no reference. `$${` stands for a literal `${`; any other dollar sign is left alone,
+since passwords hold them. What a variable holds is not substituted again.
 """
 
 from __future__ import annotations
@@ -11,34 +11,67 @@ import re
 from collections.abc import Mapping
 
 _REFERENCE = re.compile(
-    r"(?P<escape>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+    r"(?P<escape>\$\$\{)"
+    r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}"
+    r"|(?P<malformed>\$\{[^}]*\}?)"
 )
 
 
-class UnsetVariableError(ValueError):
-    """A value names an environment variable that is not set and gives no default."""
+class InterpolationError(ValueError):
+    """A value's references cannot be replaced; the message says what to do, without the value."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is the variable's."""
-        super().__init__(name)
-        self.name = name
+
+class UnsetVariableError(InterpolationError):
+    """A value names environment variables that are not set and gives no default."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """`names` are the variables'."""
+        one = len(names) == 1
+        super().__init__(
+            f"names the environment {'variable' if one else 'variables'} {', '.join(names)}, which "
+            f"{'is' if one else 'are'} not set: set {'it' if one else 'them'}, or give a default "
+            f"with ${{{names[0]}:-default}}"
+        )
+        self.names = names
+
+
+class MalformedReferenceError(InterpolationError):
+    """A value has a `${` that begins no reference to an environment variable."""
+
+    def __init__(self) -> None:
+        """The text is left out: a password may be what holds the `${`."""
+        super().__init__(
+            "has a ${…} that is no reference: write ${NAME} or ${NAME:-default} with the name of "
+            "an environment variable (other settings cannot be referred to), and $${ for the "
+            "characters themselves"
+        )
+
+
+def has_reference(text: str) -> bool:
+    """Whether a part of the text comes from the environment."""
+    return any(match["name"] for match in _REFERENCE.finditer(text))
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> str:
     """The text with its references replaced; an empty variable counts as unset, as in a shell.
 
     Raises:
-        UnsetVariableError: a reference has neither a value nor a default.
+        InterpolationError: a reference is malformed, or has neither a value nor a default.
     """
+    unset: list[str] = []
 
     def replace(match: re.Match[str]) -> str:
         if match["escape"]:
             return "${"
-        value = environ.get(match["name"], "")
-        if value:
-            return value
-        if match["default"] is None:
-            raise UnsetVariableError(match["name"])
-        return match["default"]
+        if match["malformed"]:
+            raise MalformedReferenceError
+        value = environ.get(match["name"], "") or match["default"]
+        if value is None:
+            unset.append(match["name"])
+            return ""
+        return value
 
-    return _REFERENCE.sub(replace, text)
+    replaced = _REFERENCE.sub(replace, text)
+    if unset:
+        raise UnsetVariableError(tuple(dict.fromkeys(unset)))
+    return replaced

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.settings_derivation import UVICORN_THREADS
+from infra.settings_derived_numbers import UVICORN_THREADS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, qualified
 

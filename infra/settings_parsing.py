@@ -6,24 +6,15 @@ settings mean together is `settings_rules`' subject. A secret's value never ente
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from infra.settings_declarations import AUTO, BY_KEY, DECLARATIONS, NAMESPACE, Declaration
-from infra.settings_interpolation import UnsetVariableError, interpolate
+from infra.settings_guide_names import advice_for, variables_without_effect
+from infra.settings_interpolation import interpolate
 
 Value = str | int | bool | tuple[str, ...]
-
-SEED_NAMES = {
-    "MLFLOW_SQLALCHEMY_POOL_SIZE": "poolSize",
-    "MLFLOW_SQLALCHEMY_MAX_OVERFLOW": "poolMaxOverflow",
-    "MLFLOW_SQLALCHEMY_POOL_TIMEOUT": "poolTimeoutSeconds",
-    "MLFLOW_SQLALCHEMY_POOL_RECYCLE": "poolRecycleSeconds",
-    "MLFLOW_SQLALCHEMY_POOL_PRE_PING": "poolPrePing",
-}
-"""Variables that guides on the web name and no version of MLflow reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +73,6 @@ def parse(values: Mapping[str, str], environ: Mapping[str, str]) -> Parsed:
             continue
         try:
             value = _convert(declaration, interpolate(str(text), environ))
-        except UnsetVariableError as error:
-            message = (
-                f"names the environment variable {error.name}, which is not set: set it, or give a"
-                f" default with ${{{error.name}:-default}}"
-            )
-            parsed.problems.append(Problem(qualified(declaration.key), message))
         except ValueError as error:
             parsed.problems.append(Problem(qualified(declaration.key), str(error)))
         else:
@@ -103,20 +88,10 @@ def qualified(key: str) -> str:
 
 
 def _unknown(values: Mapping[str, str]) -> list[Problem]:
-    problems: list[Problem] = []
-    for key in sorted(values.keys() - BY_KEY.keys()):
-        # Guides spell these as environment variables; a person then tries them as settings.
-        near = SEED_NAMES.get(key.upper()) or _nearest(key)
-        advice = f"did you mean {qualified(near)}?" if near else "docs/settings.md lists them all"
-        problems.append(Problem(qualified(key), f"is not a setting; {advice}"))
-    return problems
-
-
-def _nearest(key: str) -> str | None:
-    folded = {name.lower(): name for name in BY_KEY}
-    plain = key.replace("_", "").replace("-", "").lower()
-    found = difflib.get_close_matches(plain, folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    return [
+        Problem(qualified(key), f"is not a setting; {advice_for(key)}")
+        for key in sorted(values.keys() - BY_KEY.keys())
+    ]
 
 
 def _unread_variables(environ: Mapping[str, str]) -> list[Problem]:
@@ -126,8 +101,7 @@ def _unread_variables(environ: Mapping[str, str]) -> list[Problem]:
             "is set in the environment, but no version of MLflow reads it: unset it and set "
             f"{qualified(key)} in the stack's configuration",
         )
-        for name, key in SEED_NAMES.items()
-        if name in environ
+        for name, key in variables_without_effect(environ).items()
     ]
 
 
@@ -144,10 +118,17 @@ def _convert(declaration: Declaration, text: str) -> Value:
         case "array":
             return _array(text, shown)
         case "string":
-            if declaration.choices and text not in declaration.choices:
-                allowed = " or ".join(declaration.choices)
-                raise ValueError(f"is {shown}; allowed are {allowed}")
-            return text
+            return _string(declaration, text, shown)
+
+
+def _string(declaration: Declaration, text: str, shown: str) -> str:
+    # A password may begin or end with a blank; a name or an address may not.
+    text = text if declaration.secret else text.strip()
+    if declaration.choices and text not in declaration.choices:
+        raise ValueError(f"is {shown}; allowed are {' or '.join(declaration.choices)}")
+    if not text.isprintable():
+        raise ValueError("has a line break or an unprintable character; write one line")
+    return text
 
 
 def _boolean(text: str, shown: str) -> bool:
@@ -182,4 +163,4 @@ def _array(text: str, shown: str) -> tuple[str, ...]:
     texts: list[object] = items  # pyright: ignore[reportUnknownVariableType]  # JSON
     if not all(isinstance(item, str) and item.strip() for item in texts):
         raise ValueError(f"is {shown}; every item must be a text that is not empty")
-    return tuple(str(item) for item in texts)
+    return tuple(str(item).strip() for item in texts)
