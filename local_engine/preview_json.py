@@ -114,7 +114,9 @@ class PreviewDigest:
 
 
 def _diagnostic(event: Diagnostic) -> dict[str, Any]:
-    entry = {"urn": event.urn, "message": event.message, "severity": event.severity}
+    # The CLI's messages end their line.
+    message = event.message if event.message.endswith("\n") else f"{event.message}\n"
+    entry = {"urn": event.urn, "message": message, "severity": event.severity}
     return {key: value for key, value in entry.items() if value}
 
 

@@ -24,6 +24,7 @@ from local_engine.update_history import update_record
 from local_engine.workspace import Stack
 
 if TYPE_CHECKING:
+    from local_engine.deployment import Kind
     from local_engine.display.progress import Display
     from local_engine.events import Event, UpdateFinished
 
@@ -80,7 +81,7 @@ def _require_known(stack: Stack) -> None:
         )
 
 
-def _change(options: argparse.Namespace, stack: Stack, kind: str) -> int:
+def _change(options: argparse.Namespace, stack: Stack, kind: Kind) -> int:
     """Run an update under the stack's lock, after the preview and the question it leads to."""
     if not options.yes and not options.skip_preview and not can_ask(options):
         raise EngineError(
@@ -103,7 +104,7 @@ def _change(options: argparse.Namespace, stack: Stack, kind: str) -> int:
         return _engine(options, stack, kind, dry=False)
 
 
-def _agreed(options: argparse.Namespace, stack: Stack, kind: str) -> bool:
+def _agreed(options: argparse.Namespace, stack: Stack, kind: Kind) -> bool:
     """Ask as Pulumi does; `details` shows the preview again with every property."""
     word = _PULUMI_KINDS[kind]
     while True:
@@ -151,18 +152,20 @@ def _in_child(work: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 130
 
 
-def _engine(options: argparse.Namespace, stack: Stack, kind: str, *, dry: bool) -> int:
+def _engine(options: argparse.Namespace, stack: Stack, kind: Kind, *, dry: bool) -> int:
     """Load the state, run the engine, show what it does, write the history."""
     merged = stack.merged_config(validate=kind in ("up", "preview"))
     # Deriving the key takes a third of a second and so does importing the engine: do both at once.
     stack.unlock_early()
+    # gRPC's own log speaks of connections that end as they should; it must be told before import.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from local_engine import deployment
 
     state = stack.state_file()
     request = deployment.UpdateRequest(
         kind=kind,
         dry_run=dry,
-        project=stack.project,
+        project=stack.project.name,
         stack=stack.name,
         config={key: value.text() for key, value in merged.items()},
         secret_keys={key for key, value in merged.items() if value.secret},
@@ -235,7 +238,7 @@ class _Watch:
 def _display(
     options: argparse.Namespace,
     stack: Stack,
-    kind: str,
+    kind: Kind,
     merged: Mapping[str, ConfigValue],
     *,
     dry: bool,

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from local_engine.display.step_text import (
     detail_lines,
     display_type,
+    headline,
     is_shown,
     is_stack,
     name_of,
@@ -228,9 +229,10 @@ class DiffDisplay:
         self._depth[step.urn] = self._depth.get(parent, 0) + 1 if parent else 0
 
     def _details(self, step: Step) -> None:
-        for line in detail_lines(step, self._depth.get(step.urn, 0)):
-            text = f"{' ' * (4 * line.indent)}{line.mark or ' '} {line.text}"
-            self._terminal.line(self._terminal.paint(line.color, text))
+        depth = self._depth.get(step.urn, 0)
+        self._terminal.line(headline(step, depth, self._terminal))
+        for line in detail_lines(step, depth):
+            self._terminal.line(self._terminal.paint(line.color, str(line)))
 
 
 def status_text(event: StepFinished, options: DisplayOptions, terminal: Terminal) -> str:
@@ -240,6 +242,13 @@ def status_text(event: StepFinished, options: DisplayOptions, terminal: Terminal
         return terminal.paint(RED, f"**{look.doing or 'running'} failed**")
     if options.preview:
         return terminal.paint(look.color, look.plan)
-    seconds = event.seconds
-    took = f"{seconds:.2f}s" if seconds < 1 else f"{int(seconds)}s"
-    return terminal.paint(look.color, f"{look.done} ({took})") if look.done else ""
+    state = event.step.state
+    # A component is registered in no time; its children are what takes long.
+    took = f" ({_took(event.seconds)})" if state is not None and state.custom else ""
+    return terminal.paint(look.color, f"{look.done}{took}") if look.done else ""
+
+
+def _took(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.2f}s"
+    return f"{seconds:.1f}s" if seconds < 10 else f"{int(seconds)}s"

@@ -18,7 +18,7 @@ from local_engine.display.property_text import (
 from local_engine.display.terminal import Terminal
 from local_engine.display.wording import GREEN, RED, YELLOW, words
 from local_engine.events import PropertyDiff, Step
-from local_engine.resource_state import STACK_TYPE, urn_name
+from local_engine.resource_state import PROVIDER_TYPE_PREFIX, STACK_TYPE, urn_name
 
 _CREATING = {"create", "create-replacement", "import", "import-replacement"}
 _DELETING = {"delete", "delete-replaced"}
@@ -35,11 +35,20 @@ def is_stack(step: Step) -> bool:
 
 
 def is_shown(step: Step) -> bool:
-    """Whether Pulumi shows the step: not what stays the same, unless its protection changed."""
+    """Whether Pulumi shows the step.
+
+    Not what stays the same, unless its protection changed, and not the providers nobody wrote.
+    """
+    if _is_default_provider(step):
+        return False
     if shown_op(step) != "same":
         return True
     old, new = step.old, step.new
     return old is not None and new is not None and old.protect != new.protect
+
+
+def _is_default_provider(step: Step) -> bool:
+    return step.type.startswith(PROVIDER_TYPE_PREFIX) and urn_name(step.urn).startswith("default")
 
 
 def short_diff(step: Step, terminal: Terminal) -> str:
@@ -57,11 +66,16 @@ def short_diff(step: Step, terminal: Terminal) -> str:
     return f"[diff: {text}]" if text else ""
 
 
+def headline(step: Step, depth: int, terminal: Terminal) -> str:
+    """Return the first line of a step in `--diff`: mark, type, operation."""
+    look = words(shown_op(step))
+    text = f"{' ' * (4 * depth)}{look.mark}{step.type}: ({shown_op(step)})"
+    return terminal.paint(look.color, text)
+
+
 def detail_lines(step: Step, depth: int) -> Iterator[Line]:
-    """Yield the step as `--diff` shows it: headline, identity, and what changes."""
+    """Yield what stands below the headline: identity, and what changes."""
     op = shown_op(step)
-    mark = words(op).mark.strip()
-    yield Line(mark, depth, f"{step.type}: ({op})")
     state = step.old if step.old is not None else step.new
     if state is not None and state.id:
         yield Line("", depth + 1, f"[id={state.id}]")

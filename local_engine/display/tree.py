@@ -195,7 +195,9 @@ class TreeDisplay:
         terminal, step = self._terminal, row.step
         look = words(shown_op(step))
         mark = terminal.paint(look.color, look.mark)
-        if row.finished is not None:
+        # The stack is done when everything is, not when it is registered.
+        over = final or not is_stack(step)
+        if row.finished is not None and over:
             status = status_text(row.finished, self._options, terminal)
         elif final:
             status = terminal.paint(YELLOW, "interrupted") if row.shown else ""

@@ -158,7 +158,9 @@ class TestAtomicWriting:
 class TestNames:
     """A stack's name becomes a file's name: what could leave the folder is refused."""
 
-    @pytest.mark.parametrize("name", ["dev", "a.b-c_d", "organization/dev", "organization/shelf/dev"])
+    @pytest.mark.parametrize(
+        "name", ["dev", "a.b-c_d", "organization/dev", "organization/shelf/dev"]
+    )
     def test_accepted(self, name: str) -> None:
         assert check_stack_name(name) == name.rpartition("/")[2]
 

@@ -65,7 +65,8 @@ class TestDefaults:
         with pytest.raises(EngineError) as caught:
             merge_project_config(project(tmp_path, text), "dev", {})
         assert str(caught.value) == (
-            "Stack 'dev' is missing configuration values 'a', 'b' and 'c': set it in Pulumi.dev.yaml."
+            "Stack 'dev' is missing configuration values 'a', 'b' and 'c': "
+            "set it in Pulumi.dev.yaml."
         )
 
     def test_wrong_type(self, tmp_path: Path) -> None:

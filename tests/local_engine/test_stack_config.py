@@ -89,7 +89,10 @@ class TestReading:
             ("config: [a]", "`config` in FILE must be a mapping of keys to values."),
             ("config: {a: 1", "FILE is not valid YAML: "),
             ("config:\n  a: 1\n  a: 2\n", "FILE is not valid YAML: 'a' is set twice (line 3)."),
-            ("config:\n  1: a\n", "FILE has the key 1, which YAML reads as a int: put it in quotes."),
+            (
+                "config:\n  1: a\n",
+                "FILE has the key 1, which YAML reads as a int: put it in quotes.",
+            ),
             ("config:\n  a:b:c:d: 1\n", "`a:b:c:d` under `config` in FILE is not a configuration"),
             ("- a", "FILE must be a mapping of keys to values, but it is a list"),
             ("secretsprovider: awskms://x", "`secretsprovider` in FILE is 'awskms://x'"),
