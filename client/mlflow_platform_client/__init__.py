@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         StatusFileError,
         TrackingError,
     )
-    from mlflow_platform_client.findings import Finding, PreflightReport
-    from mlflow_platform_client.masking import MaskingFilter, mask
+    from mlflow_platform_client.findings import Finding, PreflightReport, TrackedRun
+    from mlflow_platform_client.masking import MaskingFilter, mask, mask_handlers
+    from mlflow_platform_client.status_reading import TrackingStatus, read_tracking_status
+    from mlflow_platform_client.training_preflight import preflight
 
 __all__ = [
     "ArtifactStoreFailed",
@@ -49,8 +51,13 @@ __all__ = [
     "ServerUnreachable",
     "SpoolError",
     "StatusFileError",
+    "TrackedRun",
     "TrackingError",
+    "TrackingStatus",
     "mask",
+    "mask_handlers",
+    "preflight",
+    "read_tracking_status",
     "resolve_settings",
 ]
 
@@ -60,7 +67,12 @@ _WHERE = {
     "MaskingFilter": "masking",
     "Origin": "configuration",
     "PreflightReport": "findings",
+    "TrackedRun": "findings",
+    "TrackingStatus": "status_reading",
     "mask": "masking",
+    "mask_handlers": "masking",
+    "preflight": "training_preflight",
+    "read_tracking_status": "status_reading",
     "resolve_settings": "configuration",
 }
 

@@ -43,6 +43,25 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrackedRun:
+    """A run that is proven to be tracked; what training goes on with.
+
+    It serves wherever MLflow's own run serves that only `info.run_id` is asked of.
+    """
+
+    run_id: str
+    experiment_id: str
+    experiment_name: str
+    tracking_uri: str
+    report: PreflightReport
+
+    @property
+    def info(self) -> TrackedRun:
+        """As MLflow's run has it."""
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreflightReport:
     """Every step, in order, and what training needs to know."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from mlflow_platform_client.configuration import ClientSettings
+from mlflow_platform_client.deadline import within
 from mlflow_platform_client.errors import RequestRejected, TrackingError, for_status, mapped
 from mlflow_platform_client.masking import mask
 
@@ -124,9 +125,16 @@ class TrackingApi:
         body: Mapping[str, object] | None = None,
     ) -> Answer:
         settings = self.settings
-        timeout = (settings.logging.connect_seconds, seconds or settings.preflight_timeout_seconds)
+        connect, read = (
+            settings.logging.connect_seconds,
+            seconds or settings.preflight_timeout_seconds,
+        )
         with mapped(action, secrets=settings.secrets()):
-            answer = self._send(method, path, timeout=timeout, params=params, body=body)
+            answer = within(
+                connect + read + 1,
+                action,
+                lambda: self._send(method, path, timeout=(connect, read), params=params, body=body),
+            )
         if answer.status != 200:
             raise self._error(answer, action)
         return answer

@@ -60,7 +60,7 @@ _CONNECT_TIMEOUT = Trouble(
     "no connection within the time allowed",
     "Packets get lost: check firewall, security group and VPN between this machine and the server.",
 )
-_READ_TIMEOUT = Trouble(
+READ_TIMEOUT = Trouble(
     "read_timeout",
     "connected, but no answer within the time allowed",
     "The server accepts connections and does not answer: look at its log and its database; restart "
@@ -108,7 +108,7 @@ def diagnose(error: BaseException) -> Trouble | None:
     if {"BadStatusLine", "UnknownProtocol", "LineTooLong"} & names:
         return _NOT_HTTP
     if {"ReadTimeoutError", "ReadTimeout"} & names or TimeoutError in map(type, items):
-        return _READ_TIMEOUT
+        return READ_TIMEOUT
     is_dropped = any(isinstance(item, ConnectionError) for item in items)
     return _DROPPED if is_dropped or names & _ENDED else None
 
