@@ -8,9 +8,10 @@ no cloud SDK, no network and no Pulumi.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from infra.settings_declarations import NAMESPACE
+from infra.settings_declarations import BY_KEY, NAMESPACE
 from infra.settings_derivation import derive
 from infra.settings_model import (
     ArtifactSettings,
@@ -26,8 +27,10 @@ from infra.settings_model import (
     TelemetrySettings,
     TimeoutSettings,
 )
-from infra.settings_parsing import Problem, parse
+from infra.settings_notices import notices
+from infra.settings_parsing import Problem, parse, qualified
 from infra.settings_rules import broken_rules
+from infra.settings_secrecy import secrets_in_clear
 
 __all__ = [
     "ArtifactSettings",
@@ -66,6 +69,7 @@ def load_settings(
     stack: str,
     environ: Mapping[str, str] | None = None,
     cores: int | None = None,
+    encrypted: Collection[str] | None = None,
 ) -> PlatformSettings:
     """Read the settings of a stack.
 
@@ -74,6 +78,8 @@ def load_settings(
         stack: the stack's name, the default of `environment`.
         environ: what `${VAR}` refers to; the process's environment by default.
         cores: processors of this machine, for derived numbers; counted by default.
+        encrypted: keys whose values were encrypted where they came from; by default nobody knows,
+            and passwords in clear are let through.
 
     Raises:
         SettingsError: with every problem found.
@@ -82,14 +88,22 @@ def load_settings(
     parsed = parse(values, environ)
     settings, problems = derive(parsed, stack=stack, cores=cores or os.cpu_count() or 1)
     problems = [*parsed.problems, *problems]
-    # A value that could not be read was replaced by its default: rules about it would mislead.
-    unreadable = {problem.setting for problem in problems}
-    problems += [
-        problem for problem in broken_rules(settings, parsed) if problem.setting not in unreadable
-    ]
+    problems += _well_founded(broken_rules(settings, parsed), problems)
+    if encrypted is not None:
+        problems += secrets_in_clear(values, encrypted)
     if problems:
         raise SettingsError(stack, tuple(problems))
-    return settings
+    return replace(settings, notices=notices(settings, parsed, environ))
+
+
+def _well_founded(broken: list[Problem], unreadable: list[Problem]) -> list[Problem]:
+    """What rules say of values that could be read.
+
+    A value that could not be read was replaced by its default: a rule that weighed it misleads. A
+    rule's sentence names every setting it weighed.
+    """
+    keys = [key for key in BY_KEY if any(item.setting == qualified(key) for item in unreadable)]
+    return [item for item in broken if not any(key in str(item) for key in keys)]
 
 
 def from_pulumi() -> PlatformSettings:
@@ -99,7 +113,7 @@ def from_pulumi() -> PlatformSettings:
         pulumi.RunError: with every problem found; the engine shows it without a traceback.
     """
     import pulumi
-    from pulumi.runtime.config import CONFIG
+    from pulumi.runtime.config import CONFIG, is_config_secret
 
     prefix = f"{NAMESPACE}:"
     # Pulumi's own Config class answers for one known key at a time; unknown keys show only here.
@@ -108,7 +122,11 @@ def from_pulumi() -> PlatformSettings:
         for key, value in CONFIG.get().items()
         if key.startswith(prefix)
     }
+    encrypted = {key for key in values if is_config_secret(f"{prefix}{key}")}
     try:
-        return load_settings(values, stack=pulumi.get_stack())
+        settings = load_settings(values, stack=pulumi.get_stack(), encrypted=encrypted)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None
+    for notice in settings.notices:
+        pulumi.log.warn(notice)
+    return settings

@@ -43,7 +43,7 @@ def pools_fit_the_database(settings: PlatformSettings, parsed: Parsed) -> Iterat
         qualified(key),
         f"does not fit: {budget.describe()}. Past that PostgreSQL refuses connections; raise "
         f"databaseMaxConnections to {budget.wanted + budget.reserved_connections} (and the "
-        "database with it), or lower serverReplicas, serverWorkers or the pool",
+        "database with it), or lower serverReplicas, serverWorkers, poolSize or poolMaxOverflow",
     )
 
 

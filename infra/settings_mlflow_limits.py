@@ -100,12 +100,8 @@ def admin_password_is_accepted(settings: PlatformSettings, parsed: Parsed) -> It
     if password is None:
         return
     if settings.authentication.kind == "off":
-        yield _problem(
-            "authAdminPassword",
-            "is set and mlflow-platform:authentication is off, so nothing would use it: set "
-            "authentication to basic, or remove the password",
-        )
-    elif len(password) < SHORTEST_ADMIN_PASSWORD or password == MLFLOW_OLD_DEFAULT_PASSWORD:
+        return
+    if len(password) < SHORTEST_ADMIN_PASSWORD or password == MLFLOW_OLD_DEFAULT_PASSWORD:
         yield _problem(
             "authAdminPassword",
             f"has {len(password)} characters or is MLflow's old default; MLflow takes "

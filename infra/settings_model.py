@@ -160,3 +160,4 @@ class PlatformSettings:
     registry: RegistrySettings
     local: LocalSettings
     connection_budget: ConnectionBudget | None  # None: sqlite has no connections to count
+    notices: tuple[str, ...] = ()  # what holds, but not as a reader may expect

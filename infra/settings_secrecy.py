@@ -1,0 +1,40 @@
+"""Secrets that stand in clear in a stack's file.
+
+Owns the one question whether a password was written down where it would be committed. It may come
+encrypted (`pulumi config set --secret`) or from a variable (`${MLFLOW_DB_PASSWORD}`). Pulumi's own
+`secret: true` cannot ask it: that demands even an empty default encrypted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from infra.settings_declarations import BY_KEY
+from infra.settings_interpolation import has_reference
+from infra.settings_parsing import Problem, qualified
+
+_VARIABLE = {
+    "authAdminPassword": "${MLFLOW_ADMIN_PASSWORD}",
+    "backendStoreUri": "${MLFLOW_DB_PASSWORD} in the password's place",
+}
+
+
+def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> Iterator[Problem]:
+    """Passwords that are neither encrypted nor taken from a variable; never shown."""
+    for key in sorted(values.keys() & BY_KEY.keys()):
+        if key in encrypted or not BY_KEY[key].secret:
+            continue
+        if _holds_a_password(key, values[key]):
+            yield Problem(
+                qualified(key),
+                "holds a password in clear, which a commit would give away: encrypt it with "
+                f"`pulumi config set --secret {key}`, or write {_VARIABLE[key]}",
+            )
+
+
+def _holds_a_password(key: str, text: str) -> bool:
+    if key != "backendStoreUri":
+        return bool(text) and not has_reference(text)
+    authority = text.partition("://")[2].rpartition("@")[0]
+    password = authority.partition(":")[2]
+    return bool(password) and not has_reference(password) and not has_reference(authority)
