@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from local_engine import diff
@@ -26,6 +26,12 @@ from local_engine.resource_state import (
 
 # The format that checkpoints are written in; the CLI compares it with its own version.
 ENGINE_VERSION = "v3.272.0"
+
+
+# Whole values, compared as they are; where a source line stands says nothing about a resource.
+_VALUES = ("inputs", "outputs", "replacement_trigger", "dependencies")
+_IGNORED = ("created", "modified", "source_position", "stack_trace", "extra", *_VALUES)
+_PLAIN_FIELDS = tuple(f.name for f in fields(ResourceState) if f.name not in _IGNORED)
 
 
 class SnapshotWriter:
@@ -163,21 +169,8 @@ def _without_aliases(resources: list[ResourceState]) -> list[ResourceState]:
 
 
 def _differs(old: ResourceState, new: ResourceState) -> bool:
-    plain = (
-        "urn",
-        "type",
-        "custom",
-        "custom_timeouts",
-        "retain_on_delete",
-        "provider",
-        "parent",
-        "deleted_with",
-        "replace_with",
-        "protect",
-        "resource_hooks",
-    )
     return (
-        any(getattr(old, name) != getattr(new, name) for name in plain)
+        any(getattr(old, name) != getattr(new, name) for name in _PLAIN_FIELDS)
         or sorted(old.dependencies) != sorted(new.dependencies)
         or not diff.same_value(old.inputs, new.inputs)
         or not diff.same_value(old.outputs, new.outputs)

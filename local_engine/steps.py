@@ -47,6 +47,13 @@ def update(
     return PlannedStep(step=_step(events.OP_UPDATE, old, new, diff), ignored=ignored)
 
 
+def recreate(old: ResourceState, new: ResourceState, keys: tuple[str, ...]) -> list[PlannedStep]:
+    """Create the successor of a resource that went together with one it depended on."""
+    shown, making = replace(old, new, DiffResult(), pending_delete=False)
+    making.step.replace_keys = list(keys)
+    return [shown, making]
+
+
 def replace(
     old: ResourceState, new: ResourceState, diff: DiffResult, *, pending_delete: bool
 ) -> list[PlannedStep]:

@@ -81,8 +81,7 @@ class StepGenerator:
         if recreating and old is not None:
             self.ledger.deletes.discard(urn)
             self.ledger.replaces.add(urn)
-            keys = self._replacements.keys.get(urn, ())
-            return steps.replace(old, new, DiffResult(replace_keys=keys), pending_delete=False)
+            return steps.recreate(old, new, self._replacements.keys.get(old.urn, ()))
         if old is not None and old.external:
             self.ledger.creates.add(urn)
             return steps.replace(old, new, DiffResult(), pending_delete=True)
