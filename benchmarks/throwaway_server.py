@@ -33,6 +33,7 @@ class ThrowawayServer:
     """PostgreSQL and `mlflow server`, both on 127.0.0.1 and ports of their own."""
 
     def __init__(self, *, workers: int = 1, environment: dict[str, str] | None = None) -> None:
+        """Choose ports and a folder; nothing runs yet."""
         self.workers = workers
         self.port, self.database_port = free_port(), free_port()
         self.tracking_uri = f"http://127.0.0.1:{self.port}"
@@ -47,6 +48,7 @@ class ThrowawayServer:
         )
 
     def __enter__(self) -> ThrowawayServer:
+        """Start both."""
         try:
             self._start_database()
             self.start()
@@ -56,6 +58,7 @@ class ThrowawayServer:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        """Stop both and remove what they wrote."""
         self.kill()
         with contextlib.suppress(subprocess.CalledProcessError):
             self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")

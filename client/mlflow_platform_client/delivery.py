@@ -51,7 +51,6 @@ class Urgency:
         self.condition = threading.Condition()
         self.stopping = False
         self.flushing = 0  # callers who want partial batches sent now
-        self.failures_while_flushing = 0
         self.last_error = ""
 
     def news(self) -> None:
@@ -144,8 +143,6 @@ class Delivery:
         text = str(error)
         urgency = self._urgency
         with urgency.condition:
-            if urgency.flushing:
-                urgency.failures_while_flushing += 1
             is_news = text != urgency.last_error
             urgency.last_error = text
             urgency.condition.notify_all()
@@ -153,17 +150,21 @@ class Delivery:
         _logger.log(level, "not delivered, kept in %s: %s", self.lane.folder.parent, text)
 
     def _pause(self, seconds: float) -> None:
+        """Wait; while somebody waits for us (flush, close), not even an open breaker for long."""
         urgency = self._urgency
-        until = time.monotonic() + seconds
+        started = time.monotonic()
         with urgency.condition:
             flushing = urgency.flushing
-            while (left := until - time.monotonic()) > 0 and not urgency.stopping:
-                if urgency.flushing > flushing:  # a new caller deserves an attempt of its own
-                    self._breaker.allow_trial()
+            while not urgency.stopping:
+                limit = min(seconds, LONGEST_PAUSE_SECONDS) if urgency.flushing else seconds
+                left = started + limit - time.monotonic()
+                if left <= 0 or urgency.flushing > flushing:
                     break
                 urgency.condition.wait(left)
             if urgency.stopping:
                 raise Stopped
+            if urgency.flushing:
+                self._breaker.allow_trial()
 
 
 class BatchDelivery(Delivery):

@@ -102,7 +102,7 @@ class Pipeline:
         """Until everything handed over is on disk."""
         return self.queue.wait_committed(seconds, extra=lambda: self._closing)
 
-    def flush(self, seconds: float, *, give_up_after_failures: int | None = None) -> bool:
+    def flush(self, seconds: float) -> bool:
         """Until everything handed over is with the server, or set aside."""
         until = time.monotonic() + seconds
         urgency = self._urgency
@@ -113,11 +113,6 @@ class Pipeline:
                 while self.session.pending:
                     left = until - time.monotonic()
                     if left <= 0 or urgency.stopping:
-                        return False
-                    if (
-                        give_up_after_failures is not None
-                        and urgency.failures_while_flushing >= give_up_after_failures
-                    ):
                         return False
                     urgency.condition.wait(left)
         return True
@@ -149,7 +144,6 @@ class Pipeline:
     def _hurrying(self) -> Generator[None]:
         urgency = self._urgency
         with urgency.condition:
-            urgency.failures_while_flushing = 0
             urgency.flushing += 1
             urgency.condition.notify_all()
         try:

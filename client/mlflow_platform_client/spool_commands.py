@@ -146,6 +146,8 @@ def requeue_rejected(settings: LoggingSettings) -> int:
     spool = Spool(settings.spool_directory, fsync=settings.spool_fsync)
     moved = 0
     for path in sorted(spool.rejected.glob("*.jsonl")):
+        if is_owned(spool.folder / path.stem):
+            continue  # its process may be adding to the file
         lines: dict[str, dict[str, list[str]]] = defaultdict(lambda: {"batches": [], "texts": []})
         kept: list[str] = []
         for item in read_dead_letters(path):
@@ -197,16 +199,14 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.directory is not None:
             settings = dataclasses.replace(settings, spool_directory=arguments.directory)
         if not settings.spool_directory.is_dir():
-            if (
-                arguments.directory is None
-                and settings.spool_directory == default_spool_directory()
-            ):
+            if settings.spool_directory == default_spool_directory():
                 _print("no spool: nothing was ever kept", arguments.json, {"sessions": []})
                 return 0
-            raise SpoolError(
-                f"the spool {settings.spool_directory} does not exist; name an existing folder "
-                "with --directory or in MLFLOW_PLATFORM_SPOOL_DIRECTORY."
+            sys.stderr.write(
+                f"error: the spool {settings.spool_directory} does not exist; name an existing "
+                "folder with --directory or in MLFLOW_PLATFORM_SPOOL_DIRECTORY.\n"
             )
+            return 2
         if arguments.spool_command == "list":
             return _run_list(settings.spool_directory, as_json=arguments.json)
         return _run_replay(settings, arguments)
