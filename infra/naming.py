@@ -13,7 +13,10 @@ import re
 PLATFORM = "mlops-platform"
 SERVICE = "mlflow"
 
-_ENVIRONMENT = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,19}")
+LONGEST_ENVIRONMENT = 18
+"""What a bucket's name of 63 characters leaves beside the platform's words and an account of 12."""
+
+_ENVIRONMENT = re.compile(rf"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){{0,{LONGEST_ENVIRONMENT - 1}}}")
 """Lower case, digits and single hyphens: what S3, RDS and Kubernetes labels all accept."""
 
 
@@ -30,8 +33,9 @@ def base_name(environment: str) -> str:
 def artifact_bucket_name(environment: str, account: str) -> str:
     """Name of the artifact bucket: `mlops-platform-dev-mlflow-artifacts-123456789012`.
 
-    The account (or project) id makes a globally shared name unique without randomness, so the
-    runbooks can spell it.
+    The account's number (on Google Cloud the project's number, also 12 digits: a project id may
+    have 30 characters) makes a globally shared name unique without randomness, so the runbooks can
+    spell it.
     """
     return f"{base_name(environment)}-artifacts-{account}"
 

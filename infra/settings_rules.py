@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from infra.naming import is_valid_environment
+from infra.naming import LONGEST_ENVIRONMENT, is_valid_environment
 from infra.settings_address_rules import ADDRESS_RULES
 from infra.settings_budget_rules import BUDGET_RULES
 from infra.settings_declarations import BY_KEY
@@ -37,8 +37,8 @@ def environment_makes_valid_names(settings: PlatformSettings, parsed: Parsed) ->
     if not is_valid_environment(settings.environment):
         yield _problem(
             "environment",
-            f"is {settings.environment!r}; names are made of it, so it takes up to 20 lower-case "
-            "letters, digits and single hyphens, beginning with a letter and not ending with a "
+            f"is {settings.environment!r}; names are made of it, so it takes up to "
+            f"{LONGEST_ENVIRONMENT} lower-case letters, digits and single hyphens, beginning with a letter and not ending with a "
             "hyphen",
         )
 
