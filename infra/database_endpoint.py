@@ -7,7 +7,7 @@ that from `PGPASSFILE` or `PGPASSWORD`, so no URL, log line or argument list can
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 CONNECT_TIMEOUT_SECONDS = 10
 """libpq's limit for one attempt to connect; without it a vanished host hangs a request."""
@@ -40,6 +40,6 @@ class DatabaseEndpoint:
         if self.ssl_mode:
             query["sslmode"] = self.ssl_mode
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return (
-            f"postgresql+{driver}://{self.user}@{host}:{self.port}/{self.name}?{urlencode(query)}"
-        )
+        # A role such as `mlflow@server` (Azure's form) would otherwise end at its `@`.
+        user, name = quote(self.user, safe=""), quote(self.name, safe="")
+        return f"postgresql+{driver}://{user}@{host}:{self.port}/{name}?{urlencode(query)}"
