@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from infra.settings import PlatformSettings
 
+EVERY_INTERFACE = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+"""Addresses to listen on that no client can call the server by."""
+
 
 def tracking_uri(settings: PlatformSettings) -> str:
     """The address clients use: as set, or where the server listens.
@@ -19,11 +22,9 @@ def tracking_uri(settings: PlatformSettings) -> str:
     if settings.server.tracking_uri:
         return settings.server.tracking_uri
     host = settings.server.host
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+    if host in EVERY_INTERFACE:
         host = "127.0.0.1"
-    if ":" in host:
-        host = f"[{host}]"
-    return f"http://{host}:{settings.server.port}{settings.server.static_prefix}"
+    return f"http://{bracketed(host)}:{settings.server.port}{settings.server.static_prefix}"
 
 
 def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
@@ -34,21 +35,26 @@ def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
     begins with `10.` passes), hence a list of ours in every case.
     """
     public = urlsplit(tracking_uri(settings))
-    own = ("localhost", "127.0.0.1", "[::1]", settings.server.host, public.hostname or "")
+    own = ("localhost", "127.0.0.1", "::1", settings.server.host, public.hostname or "")
     names = (*own, *settings.server.allowed_hosts)
     ports = [str(settings.server.port)]
     if public.port and str(public.port) not in ports:
         ports.append(str(public.port))
     hosts: dict[str, None] = {}
     for name in names:
-        if not name or name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        if not name or name in EVERY_INTERFACE:
             continue
-        hosts[name] = None
-        if name != "*" and not _has_port(name):
-            hosts.update({f"{name}:{port}": None for port in ports})
+        host = bracketed(name)
+        hosts[host] = None
+        if host != "*" and not _has_port(host):
+            hosts.update({f"{host}:{port}": None for port in ports})
     return tuple(hosts)
 
 
+def bracketed(host: str) -> str:
+    """An IPv6 address as it stands in a URL and in a Host header; any other name as it is."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
 def _has_port(host: str) -> bool:
-    tail = host.rpartition("]")[2] if host.startswith("[") else host
-    return ":" in tail
+    return ":" in host.rpartition("]")[2]
