@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.database_endpoint import DatabaseEndpoint
-from infra.server_address import allowed_hosts
+from infra.server_address import allowed_hosts, bracketed
 from infra.settings import PlatformSettings
 
 KEEP_ALIVE_SECONDS = 75
@@ -30,6 +30,13 @@ KEEP_ALIVE_SECONDS = 75
 
 With uvicorn's own 5 s the server closes first, and a client that reuses the connection at that
 moment sees a reset.
+"""
+
+GUNICORN_SILENCE_SECONDS = 120
+"""After this long without a sign of life gunicorn replaces a worker.
+
+Not a limit on a request: a worker with threads gives its sign beside them. It must outlast the
+worker's start, which imports all of MLflow on a machine that may be busy.
 """
 
 GRACEFUL_SHUTDOWN_SECONDS = 30
@@ -107,7 +114,8 @@ def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...
         "--backend-store-uri",
         _store_uri(wiring.backend_store),
         "--host",
-        server.host,
+        # MLflow hands gunicorn one text `host:port`, and uvicorn the two apart.
+        bracketed(server.host) if server.kind == "gunicorn" else server.host,
         "--port",
         str(server.port),
         "--workers",
@@ -137,7 +145,7 @@ def _process_options(settings: PlatformSettings) -> tuple[str, str]:
     if settings.server.kind == "gunicorn":
         options = (
             f"--worker-class gthread --threads {settings.server.threads}"
-            f" --timeout {settings.timeouts.server_request_seconds}"
+            f" --timeout {GUNICORN_SILENCE_SECONDS}"
             f" --graceful-timeout {GRACEFUL_SHUTDOWN_SECONDS}"
             f" --keep-alive {KEEP_ALIVE_SECONDS}"
         )
@@ -157,6 +165,8 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
         "DO_NOT_TRACK": "true",
         # Job runners and schedulers cost a process of 180 MB that tracking does not use.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": _flag(settings.server.job_execution),
+        # The server is itself a client of the store it serves artifacts from.
+        "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": str(settings.timeouts.server_artifact_seconds),
     }
     if settings.server.cors_allowed_origins:
         environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(
@@ -171,7 +181,10 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
         }
         if wiring.password_file:
             environment["PGPASSFILE"] = wiring.password_file
-    if settings.authentication.kind == "basic" and wiring.auth_config_file:
+    if settings.authentication.kind == "basic":
+        if not wiring.auth_config_file:
+            # MLflow would keep its users in a sqlite file wherever it happens to run.
+            raise ValueError("basic authentication needs a place for its configuration file")
         environment["MLFLOW_AUTH_CONFIG_PATH"] = wiring.auth_config_file
         environment["MLFLOW_AUTH_ADMIN_USERNAME"] = settings.authentication.admin_username
     return environment
@@ -199,7 +212,8 @@ def _auth_config(settings: PlatformSettings, wiring: ServerWiring) -> str | None
         (
             "[mlflow]",
             "default_permission = READ",
-            f"database_uri = {_store_uri(store)}",
+            # The parser of this file takes a single % for a reference of its own.
+            f"database_uri = {_store_uri(store).replace('%', '%%')}",
             f"auth_cache_ttl_seconds = {settings.authentication.cache_ttl_seconds}",
             "",
         )

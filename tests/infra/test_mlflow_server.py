@@ -1,0 +1,240 @@
+"""The server's command line and environment, word for word, for each way it can run."""
+
+from __future__ import annotations
+
+import configparser
+
+import pytest
+
+from infra.database_endpoint import DatabaseEndpoint
+from infra.mlflow_server import MlflowServer
+from tests.infra.stacks import DATABASE_URL, server, stack, wiring
+
+UVICORN = ("--uvicorn-opts", "--timeout-keep-alive 75 --timeout-graceful-shutdown 30")
+
+LOOPBACK = "localhost,localhost:5000,127.0.0.1,127.0.0.1:5000,[::1],[::1]:5000"
+
+ENVIRONMENT = {
+    "MLFLOW_SERVER_ALLOWED_HOSTS": LOOPBACK,
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "1800",
+}
+
+OF_A_DATABASE = {
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60",
+    "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
+    "PGOPTIONS": "-c statement_timeout=30s",
+    "PGPASSFILE": "/srv/pgpass",
+}
+
+
+def option(rendered: MlflowServer, name: str) -> str:
+    """The value that follows an option."""
+    return rendered.command[rendered.command.index(name) + 1]
+
+
+class TestTheLocalServer:
+    """What `make up` runs."""
+
+    def test_command(self) -> None:
+        assert server(wired=wiring(prometheus_dir="/srv/prometheus")).command == (
+            *("python", "-m", "mlflow", "server"),
+            *("--backend-store-uri", DATABASE_URL),
+            *("--host", "127.0.0.1", "--port", "5000", "--workers", "4"),
+            *("--serve-artifacts", "--artifacts-destination", "/srv/artifacts"),
+            *("--expose-prometheus", "/srv/prometheus"),
+            *UVICORN,
+        )
+
+    def test_environment(self) -> None:
+        assert server().environment == {**ENVIRONMENT, **OF_A_DATABASE}
+
+    def test_it_needs_no_secret_variable(self) -> None:
+        assert server().secret_environment == ()
+        assert server().auth_config is None
+
+    def test_the_migration_is_about_the_same_store(self) -> None:
+        assert server().migration_command == (
+            *("python", "-m", "mlflow", "db", "upgrade"),
+            DATABASE_URL,
+        )
+
+
+class TestEachSettingHasItsPlace:
+    """A setting changes the part of the definition that it is about, and no other."""
+
+    def test_gunicorn(self) -> None:
+        rendered = server(serverKind="gunicorn", serverRequestTimeoutSeconds="600")
+        assert option(rendered, "--gunicorn-opts") == (
+            "--worker-class gthread --threads 15 --timeout 120 --graceful-timeout 30"
+            " --keep-alive 75"
+        )
+        assert "--uvicorn-opts" not in rendered.command
+
+    def test_gunicorns_threads(self) -> None:
+        rendered = server(serverKind="gunicorn", serverThreads="7")
+        assert " --threads 7 " in option(rendered, "--gunicorn-opts")
+
+    def test_an_ipv6_address_in_the_form_each_process_reads(self) -> None:
+        assert option(server(serverHost="::1"), "--host") == "::1"
+        assert option(server(serverHost="::1", serverKind="gunicorn"), "--host") == "[::1]"
+
+    def test_a_static_prefix(self) -> None:
+        assert option(server(serverStaticPrefix="/mlflow"), "--static-prefix") == "/mlflow"
+        assert "--static-prefix" not in server().command
+
+    def test_artifacts_past_the_server(self) -> None:
+        rendered = server(
+            serveArtifacts="false",
+            artifactStore="s3://team-mlflow/artifacts",
+            wired=wiring(artifact_root="s3://team-mlflow/artifacts"),
+        )
+        assert "--no-serve-artifacts" in rendered.command
+        assert option(rendered, "--default-artifact-root") == "s3://team-mlflow/artifacts"
+        assert not {"--serve-artifacts", "--artifacts-destination"} & set(rendered.command)
+
+    def test_no_counters_for_prometheus(self) -> None:
+        rendered = server(prometheusEnabled="false", wired=wiring(prometheus_dir="/srv/prometheus"))
+        assert "--expose-prometheus" not in rendered.command
+
+    @pytest.mark.parametrize(
+        ("key", "value", "variable", "rendered"),
+        [
+            ("poolMaxOverflow", "70", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW", "70"),
+            ("poolRecycleSeconds", "600", "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE", "600"),
+            ("serverQueryTimeoutSeconds", "7", "PGOPTIONS", "-c statement_timeout=7s"),
+            ("serverJobExecution", "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true"),
+            (
+                "serverArtifactTimeoutSeconds",
+                "3600",
+                "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT",
+                "3600",
+            ),
+            (
+                "allowedHosts",
+                '["mlflow.internal"]',
+                "MLFLOW_SERVER_ALLOWED_HOSTS",
+                f"{LOOPBACK},mlflow.internal,mlflow.internal:5000",
+            ),
+            (
+                "corsAllowedOrigins",
+                '["https://a.example", "https://b.example"]',
+                "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
+                "https://a.example,https://b.example",
+            ),
+        ],
+    )
+    def test_a_variable(self, key: str, value: str, variable: str, rendered: str) -> None:
+        changed = server({key: value}).environment
+        assert changed.items() - server().environment.items() == {(variable, rendered)}
+
+
+class TestBasicAuthentication:
+    """Users are kept in the database; the file that says so holds no password."""
+
+    def test_command_and_environment(self) -> None:
+        rendered = server(authentication="basic", authAdminUsername="root")
+        assert option(rendered, "--app-name") == "basic-auth"
+        assert rendered.environment == {
+            **ENVIRONMENT,
+            **OF_A_DATABASE,
+            "MLFLOW_AUTH_CONFIG_PATH": "/srv/basic_auth.ini",
+            "MLFLOW_AUTH_ADMIN_USERNAME": "root",
+        }
+        assert rendered.secret_environment == (
+            "MLFLOW_FLASK_SERVER_SECRET_KEY",
+            "MLFLOW_AUTH_ADMIN_PASSWORD",
+        )
+
+    def test_the_file(self) -> None:
+        rendered = server(authentication="basic", authCacheTtlSeconds="7")
+        assert rendered.auth_config == (
+            "[mlflow]\n"
+            "default_permission = READ\n"
+            f"database_uri = {DATABASE_URL}\n"
+            "auth_cache_ttl_seconds = 7\n"
+        )
+
+    def test_a_name_with_a_percent_sign_in_its_url_survives_the_file(self) -> None:
+        store = DatabaseEndpoint(host="db", port=5432, name="mlflow", user="mlflow@server")
+        rendered = server(authentication="basic", wired=wiring(auth_store=store))
+        read = configparser.ConfigParser()
+        read.read_string(rendered.auth_config or "")
+        assert read["mlflow"]["database_uri"] == store.url()
+        assert "mlflow%40server" in store.url()
+
+    def test_users_in_a_store_of_their_own(self) -> None:
+        rendered = server(
+            authentication="basic", wired=wiring(auth_store="sqlite:////srv/users.db")
+        )
+        assert "database_uri = sqlite:////srv/users.db\n" in (rendered.auth_config or "")
+
+    def test_it_is_not_rendered_without_a_place_for_its_file(self) -> None:
+        with pytest.raises(
+            ValueError, match=r"^basic authentication needs a place for its configuration file$"
+        ):
+            server(authentication="basic", wired=wiring(auth_config_file=None))
+
+
+class TestASqliteFile:
+    """A file has neither a pool nor a password."""
+
+    def test_command_and_environment(self) -> None:
+        uri = "sqlite:////srv/mlflow.db"
+        rendered = server(backendStoreUri=uri, wired=wiring(backend_store=uri, password_file=None))
+        assert option(rendered, "--backend-store-uri") == uri
+        assert option(rendered, "--workers") == "1"
+        assert rendered.environment == ENVIRONMENT
+        assert rendered.secret_environment == ()
+        assert rendered.migration_command[-1] == uri
+
+
+class TestProbes:
+    """Readiness asks the database, liveness does not; both follow the static prefix."""
+
+    @pytest.mark.parametrize("prefix", ["", "/mlflow", "/a/b"])
+    def test_paths(self, prefix: str) -> None:
+        rendered = server(serverStaticPrefix=prefix)
+        assert rendered.startup.path == rendered.liveness.path == f"{prefix}/health"
+        assert (
+            rendered.readiness.path == f"{prefix}/api/2.0/mlflow/experiments/search?max_results=1"
+        )
+
+    def test_what_they_touch(self) -> None:
+        rendered = server()
+        touched = [
+            probe.touches_database
+            for probe in (rendered.startup, rendered.readiness, rendered.liveness)
+        ]
+        assert touched == [False, True, False]
+
+    def test_a_health_check_answers_within_its_timeout(self) -> None:
+        quick, slow = server(), server(healthCheckTimeoutSeconds="7")
+        assert (quick.liveness.timeout_seconds, quick.readiness.timeout_seconds) == (2, 5)
+        assert (slow.liveness.timeout_seconds, slow.readiness.timeout_seconds) == (7, 7)
+
+    def test_a_start_may_take_longer_than_mlflow_waits_for_its_database(self) -> None:
+        assert server().startup.patience_seconds > 105
+
+    def test_what_is_in_flight_is_answered_before_the_end(self) -> None:
+        rendered = server()
+        assert rendered.graceful_shutdown_seconds == 30
+        assert f"--timeout-graceful-shutdown {rendered.graceful_shutdown_seconds}" in UVICORN[1]
+
+
+class TestPoolNumbersCount:
+    """MLflow takes 0 for "not set", so 0 is never rendered."""
+
+    @pytest.mark.parametrize("kind", ["uvicorn", "gunicorn"])
+    @pytest.mark.parametrize("size", ["1", "30", "79", "80", "500", "auto"])
+    def test_never_zero(self, kind: str, size: str) -> None:
+        environment = server(serverKind=kind, poolSize=size).environment
+        assert int(environment["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"]) >= 1
+        assert int(environment["MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]) >= 1
+
+    def test_they_are_the_settings(self) -> None:
+        settings = stack(poolSize="30", poolMaxOverflow="55")
+        assert (settings.pool.size, settings.pool.max_overflow) == (30, 55)
