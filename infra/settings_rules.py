@@ -38,8 +38,8 @@ def environment_makes_valid_names(settings: PlatformSettings, parsed: Parsed) ->
         yield _problem(
             "environment",
             f"is {settings.environment!r}; names are made of it, so it takes up to "
-            f"{LONGEST_ENVIRONMENT} lower-case letters, digits and single hyphens, beginning with a letter and not ending with a "
-            "hyphen",
+            f"{LONGEST_ENVIRONMENT} lower-case letters, digits and single hyphens, beginning with "
+            "a letter and not ending with a hyphen",
         )
 
 
