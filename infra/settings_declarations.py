@@ -71,8 +71,10 @@ def _integer(
     return Declaration(key, "integer", default, description, minimum, maximum)
 
 
-def _derived(key: str, description: str, minimum: int = 1) -> Declaration:
-    return Declaration(key, "integer", AUTO, description, minimum, derived=True)
+def _derived(
+    key: str, description: str, minimum: int = 1, maximum: int | None = None
+) -> Declaration:
+    return Declaration(key, "integer", AUTO, description, minimum, maximum, derived=True)
 
 
 def _boolean(
@@ -107,7 +109,9 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "uvicorn",
         "gunicorn",
     ),
-    _derived("serverWorkers", "Server processes; auto: one per core, up to 4, in the budget."),
+    _derived(
+        "serverWorkers", "Server processes; auto: one per core, up to 4, in the budget.", 1, 64
+    ),
     _derived(
         "serverThreads",
         "Requests one worker serves at once; auto: 40 (uvicorn, not settable) or 15 (gunicorn).",
@@ -139,6 +143,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "databaseMaxConnections",
         "PostgreSQL's max_connections; auto: what the budget needs, or 100 where it is not ours.",
         10,
+        262143,
     ),
     _integer(
         "databaseReservedConnections",

@@ -25,6 +25,8 @@ CLOUD_WORKERS = 2
 """The deploying machine's cores say nothing of a container's; two survive the loss of one."""
 
 POSTGRESQL_DEFAULT_MAX_CONNECTIONS = 100
+POSTGRESQL_MOST_CONNECTIONS = 262143
+"""Highest `max_connections` that PostgreSQL takes; a budget beyond it is refused by its rule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,4 +130,5 @@ def _with_room(budget: ConnectionBudget) -> ConnectionBudget:
     largest = budget.replicas * budget.workers * budget.stores * largest_pool
     needed = max(budget.wanted, largest) + budget.reserved_connections
     rounded = -(-needed // 20) * 20
-    return replace(budget, max_connections=max(POSTGRESQL_DEFAULT_MAX_CONNECTIONS, rounded))
+    room = min(max(POSTGRESQL_DEFAULT_MAX_CONNECTIONS, rounded), POSTGRESQL_MOST_CONNECTIONS)
+    return replace(budget, max_connections=room)

@@ -1,0 +1,1 @@
+"""Tests of the settings: what is read, derived and refused before anything is deployed."""
