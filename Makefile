@@ -43,6 +43,11 @@ endif
 # The CLI writes the passphrase's salt into the configuration file it is given. The file in git is
 # for every checkout and the passphrase is for this one, so the CLI gets a copy.
 CLI := $(STATE)/cli
+ifeq ($(STACK),local)
+# A server stopped by hand or a rebooted machine shows only to who looks: reading this machine takes
+# a moment. A cloud takes minutes; there `make drift` looks, on a schedule.
+REFRESH := --refresh
+endif
 ifeq ($(STACK) $(PULUMI),local pulumi)
 CONFIG_FILE := --config-file $(CLI)/Pulumi.local.yaml
 endif
@@ -53,13 +58,13 @@ help: ## Show this list
 
 .PHONY: up
 up: stack ## Deploy the stack, pass the four-stage check, print the URL
-	@$(PULUMI) up --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
+	@$(PULUMI) up --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --yes --skip-preview
 	@python -m smoke_tests --stack $(STACK)
 	@printf '\nMLflow is ready: %s\n' "$$($(PULUMI) stack output trackingUri --stack $(STACK))"
 
 .PHONY: preview
 preview: stack ## Show what `make up` would change, and change nothing
-	@$(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --diff
+	@$(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --diff
 
 .PHONY: smoke
 smoke: setup ## Run the four-stage check against the deployed stack
