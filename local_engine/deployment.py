@@ -188,10 +188,10 @@ class _Deployment(Registrar):
             self._finished = True
             outputs = self._settle_stack_outputs()
             self._host.close()
-        succeeded = not context.errored and not self._engine.errors and not self._cancel.is_set()
+        succeeded = not context.errored and not self._cancel.is_set()
         if not succeeded:
             kind = "preview" if self.preview else "update"
-            how = "failed" if context.errored or self._engine.errors else "canceled"
+            how = "failed" if context.errored else "canceled"
             context.tell("error", "", f"{kind} {how}")
         elif not self.preview and self._wants_final_write():
             context.writer.write()
@@ -217,7 +217,7 @@ class _Deployment(Registrar):
                 return
         if request.kind != "destroy":
             self._run_program()
-        if context.stopping.is_set() or context.errored or self._engine.errors:
+        if context.stopping.is_set() or context.errored:
             return
         self._delete_leftovers()
 
@@ -368,7 +368,7 @@ class _Deployment(Registrar):
         if self._stack_outputs is None:
             return None
         pending, outputs = self._stack_outputs
-        if self._context.errored or self._engine.errors or self._context.stopping.is_set():
+        if self._context.errored or self._context.stopping.is_set():
             # An output that is missing after a failure has not been removed from the program.
             outputs = {**pending.before, **outputs}
         self._complete(pending, outputs)

@@ -1,6 +1,7 @@
 """The service through which a program and its providers log: Pulumi's `Engine`.
 
-Owns turning log lines into diagnostics. Severities and the root resource are Pulumi's.
+Owns turning log lines into diagnostics. Severities and the root resource are Pulumi's. A program
+that logs an error has not failed by that, as on Pulumi's engine; to fail is to raise.
 """
 
 from __future__ import annotations
@@ -23,16 +24,13 @@ class EngineService(_Base):
     """Takes log lines of one deployment."""
 
     def __init__(self, emit: Callable[[Diagnostic], None]) -> None:
-        """Pass every line to `emit`; `errors` counts those that were errors."""
+        """Pass every line to `emit`."""
         self._emit = emit
         self._root = ""
-        self.errors = 0
 
     def Log(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Take one message."""
         severity: Severity = _SEVERITIES[int(request.severity)]
-        if severity == "error":
-            self.errors += 1
         self._emit(Diagnostic(severity, request.urn, request.message, request.ephemeral))
         return empty_pb2.Empty()
 
