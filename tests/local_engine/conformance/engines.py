@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Protocol
 
 CHECKOUT = Path(__file__).parents[3]
+PASSPHRASE = "conformance"
+ENCRYPTION_SALT = "v1:srRSv2j+Uf8=:v1:M6QY+G9kN4yolDfN:wiM473pt4RRqzTDvhtc2gl14xh7Z2Q=="
+"""What every stack of the suite is given as its salt, so that its key is derived only once."""
 TIMEOUT_SECONDS = 120
 """A command that takes this long hangs; no test waits for less."""
 
@@ -122,7 +125,7 @@ def base_environment() -> dict[str, str]:
         "PYTHONPATH": str(CHECKOUT),
         "PULUMI_PYTHON_CMD": str(python),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_CONFIG_PASSPHRASE": "conformance",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "NO_COLOR": "1",
     }
 

@@ -11,12 +11,13 @@ import json
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.local_engine.conformance import fake_cloud, fake_provider
-from tests.local_engine.conformance.engines import Completed, Engine
+from tests.local_engine.conformance.engines import ENCRYPTION_SALT, Completed, Engine
 from tests.local_engine.conformance.fake_cloud import FakeCloud
 from tests.local_engine.conformance.observations import (
     Outcome,
@@ -50,6 +51,8 @@ class Side:
         self.program.mkdir(parents=True)
         self.state.mkdir()
         (self.program / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        salt = f"encryptionsalt: {ENCRYPTION_SALT}\n"
+        (self.program / f"Pulumi.{STACK}.yaml").write_text(salt)
         for library in (LIBRARY / "things.py", Path(fake_cloud.__file__)):
             shutil.copy(library, self.program)
 
@@ -101,6 +104,13 @@ class Stack:
         """Replace Pulumi.yaml."""
         for side in self._sides:
             (side.program / "Pulumi.yaml").write_text(textwrap.dedent(source), encoding="utf-8")
+
+    def append(self, name: str, text: str) -> None:
+        """Add lines to a file in the program's folder, two spaces in."""
+        added = textwrap.indent(textwrap.dedent(text).strip("\n"), "  ") + "\n"
+        for side in self._sides:
+            with (side.program / name).open("a", encoding="utf-8") as file:
+                file.write(added)
 
     def preview(self, *flags: str) -> Outcome:
         """Run `preview --json`."""
@@ -165,7 +175,9 @@ class Stack:
         return self._observe_all(*arguments, **kinds)[-1]
 
     def _observe_all(self, *arguments: str, **kinds: bool) -> list[Outcome]:
-        outcomes = [side.observe(*arguments, **kinds) for side in self._sides]
+        with ThreadPoolExecutor() as threads:
+            running = [threads.submit(s.observe, *arguments, **kinds) for s in self._sides]
+        outcomes = [observation.result() for observation in running]
         if len(outcomes) > 1:
             found = differences(*outcomes)
             assert not found, _report(outcomes, found)
@@ -196,6 +208,10 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _report(outcomes: Sequence[Outcome], found: Sequence[str]) -> str:
-    said = "\n".join(f"--- {o.engine} said:\n{o.text}" for o in outcomes)
+    said = "\n".join(f"--- {o.engine} said:\n{_without_json(o.text)}" for o in outcomes)
     command = " ".join(outcomes[0].completed.arguments)
     return "\n".join([f"the engines differ after `{command}`:", *found, said])
+
+
+def _without_json(text: str) -> str:
+    return text if len(text) < 3000 else f"{text[:200]} ... {text[-1500:]}"

@@ -175,14 +175,6 @@ class TestProtect:
         assert up.changing == []
         assert up.resource("a")["inputs"]["shape"] == "round"
 
-    def test_state_unprotect(self, stack: Stack) -> None:
-        stack.program('a = Thing("a", ResourceOptions(protect=True))')
-        assert stack.up().ok
-        assert stack.command("state", "unprotect", "--all", "--yes").ok
-        destroyed = stack.destroy()
-        assert destroyed.ok
-        assert destroyed.changing == ["delete a-1"]
-
 
 class TestRetention:
     """`retain_on_delete` forgets a resource and leaves it standing."""

@@ -20,7 +20,7 @@ class TestDrift:
         assert stack.up().ok
         stack.tamper(lambda cloud: cloud.drift("a-1", value=99))
 
-        looked = stack.command("refresh", "--preview-only", "--yes")
+        looked = stack.command("refresh", "--preview-only")
         assert looked.ok
         assert looked.resource("a")["inputs"]["value"] == 1
         assert stack.command("refresh", "--preview-only", "--expect-no-changes").exit_code != 0

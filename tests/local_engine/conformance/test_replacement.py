@@ -25,7 +25,7 @@ class TestCreateFirst:
         assert preview.ok
         assert preview.ops == {
             "conformance-dev": ["same"],
-            "a": ["create-replacement", "replace", "delete-replaced"],
+            "a": ["replace"],
             "b": ["update"],
         }
         assert preview.summary == {"replace": 1, "same": 2, "update": 1}
@@ -53,7 +53,7 @@ class TestDeleteFirst:
         stack.program(CHAIN.format(shape="square", options=options))
         preview = stack.preview()
         assert preview.ok
-        assert preview.ops["a"] == ["delete-replaced", "replace", "create-replacement"]
+        assert preview.ops["a"] == ["replace"]
         up = stack.up()
         assert up.ok
         assert up.changing == ["delete a-1", "create a-2", "update b-1"]
