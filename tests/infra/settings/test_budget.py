@@ -116,14 +116,13 @@ class TestRefusals:
     """A stack that breaks the budget is refused with the arithmetic and the way out."""
 
     def test_a_pool_that_deadlocks(self) -> None:
-        assert problems(poolSize="10", poolMaxOverflow="20") == [
-            (
-                "mlflow-platform:poolMaxOverflow: gives a worker 10 + 20 = 30 connections, but it "
-                "serves 40 requests at once and each log-batch holds 2: 40 × 2 = 80. With fewer it "
-                "deadlocks under load and loses metrics; raise poolMaxOverflow to 70, set serverKind "
-                "to gunicorn with serverThreads 15, or leave both at auto"
-            )
-        ]
+        (found,) = problems(poolSize="10", poolMaxOverflow="20")
+        assert found == (
+            "mlflow-platform:poolMaxOverflow: gives a worker 10 + 20 = 30 connections, but it "
+            "serves 40 requests at once and each log-batch holds 2: 40 × 2 = 80. With fewer it "
+            "deadlocks under load and loses metrics; raise poolMaxOverflow to 70, set serverKind "
+            "to gunicorn with serverThreads 15, or leave both at auto"
+        )
 
     def test_a_pool_that_deadlocks_on_sqlite(self) -> None:
         """Measured: 40 threads on sqlite with 5 + 10 stood still; with 20 + 60 they did not."""
@@ -132,15 +131,14 @@ class TestRefusals:
         assert "5 + 10 = 15 connections" in found[0]
 
     def test_workers_that_an_external_database_cannot_hold(self) -> None:
-        assert problems(backendStoreUri=EXTERNAL, serverWorkers="4") == [
-            (
-                "mlflow-platform:serverWorkers: does not fit: 1 replica × 4 workers × (20 + 60 in use "
-                "+ 20 idle in other pools) = 400 connections > 100 of the database − 10 reserved = 90."
-                " Past that PostgreSQL refuses connections; raise databaseMaxConnections to 410 (and "
-                "the database with it), or lower serverReplicas, serverWorkers, poolSize or "
-                "poolMaxOverflow"
-            )
-        ]
+        (found,) = problems(backendStoreUri=EXTERNAL, serverWorkers="4")
+        assert found == (
+            "mlflow-platform:serverWorkers: does not fit: 1 replica × 4 workers × (20 + 60 in use "
+            "+ 20 idle in other pools) = 400 connections > 100 of the database − 10 reserved = 90."
+            " Past that PostgreSQL refuses connections; raise databaseMaxConnections to 410 (and "
+            "the database with it), or lower serverReplicas, serverWorkers, poolSize or "
+            "poolMaxOverflow"
+        )
 
     def test_a_database_too_small_for_one_worker(self) -> None:
         found = problems(backendStoreUri=EXTERNAL, databaseMaxConnections="50")

@@ -16,8 +16,8 @@ from infra.settings_guide_names import READ_BY_NOTHING
 from infra.settings_interpolation import (
     MalformedReferenceError,
     UnsetVariableError,
-    has_reference,
     interpolate,
+    literal_part,
 )
 from tests.infra.settings.loading import load, problems
 
@@ -70,9 +70,9 @@ class TestVariables:
     def test_what_a_variable_holds_is_taken_as_it_is(self, value: str) -> None:
         assert interpolate("<${V}>", {"V": value}) == f"<{value}>"
 
-    def test_a_reference_is_noticed(self) -> None:
-        assert has_reference("a${B:-c}")
-        assert not has_reference("$${B} $C")
+    def test_what_does_not_come_from_the_environment(self) -> None:
+        assert literal_part("${A}${B:-}") == ""
+        assert literal_part("a${B:-c}$${D} $E") == "ac${D} $E"
 
     def test_in_numbers_and_switches(self) -> None:
         settings = load(
