@@ -18,6 +18,10 @@ _DESCRIPTION = (
 )
 
 
+_UNPROTECT = ("state", "unprotect")
+_FORGET = ("state", "forget")
+
+
 class _Parser(argparse.ArgumentParser):
     """Takes whole flags only, as Pulumi does, and answers a mistake in one line."""
 
@@ -39,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_operations(verbs)
     _add_stack(verbs)
     _add_config(verbs)
+    _add_state(verbs)
     cancel = _verb(verbs, "cancel", "remove the lock of an update that died", ("cancel", "cancel"))
     cancel.add_argument("stack_name", nargs="?", metavar="STACK")
     _flag(cancel, "-y", "--yes", "do not ask")
@@ -127,17 +132,32 @@ def _add_config(verbs: Any) -> None:
     _flag(change, "--plaintext", "store the value in clear")
     remove = _verb(inner, "rm", "remove one value", ("config", "remove"))
     remove.add_argument("key", metavar="KEY")
+    for verb in (get, change, remove):
+        _flag(verb, "--path", "KEY is a path to a part of the value, like tags.team or names[0]")
+
+
+def _add_state(verbs: Any) -> None:
+    state = _verb(verbs, "state", "change what the state says, and nothing else", None)
+    inner = state.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    unprotect = _verb(inner, "unprotect", "let a protected resource be deleted", _UNPROTECT)
+    unprotect.add_argument("urn", nargs="?", metavar="URN")
+    _flag(unprotect, "--all", "every resource of the stack")
+    _flag(unprotect, "-y", "--yes", "do not ask")
+    forget = _verb(inner, "delete", "forget a resource, which goes on existing", _FORGET)
+    forget.add_argument("urn", metavar="URN")
+    _flag(forget, "-f", "--force", "forget it though it is protected")
+    _flag(forget, "-y", "--yes", "do not ask")
 
 
 def _verb(
-    verbs: Any, name: str, text: str, run: tuple[str, str], *aliases: str
+    verbs: Any, name: str, text: str, run: tuple[str, str] | None, *aliases: str
 ) -> argparse.ArgumentParser:
     """Add one verb; `run` names a module of `commands/` and its function."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, aliases=aliases, help=text, description=f"{text[0].upper()}{text[1:]}.",
         parents=[_common()],
     )  # fmt: skip
-    parser.set_defaults(run=run)
+    parser.set_defaults(group=parser, **({"run": run} if run else {}))
     return parser
 
 

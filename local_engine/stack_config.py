@@ -133,10 +133,10 @@ class StackConfig:
             # As the CLI has it today: a key without a value is an empty text.
             self.values[name] = ConfigValue("" if value is None else _from_yaml(value))
 
-    def set(self, key: str, value: str | Ciphertext) -> None:
-        """Set one key, leaving every other line as it is."""
-        node = {"secure": value.text} if isinstance(value, Ciphertext) else value
-        self._edit(set_entry(self.text, "config", self._spelling(key), node), key, value)
+    def set(self, key: str, value: Any) -> None:
+        """Set one key to text, a ciphertext or a tree of them, leaving other lines as they are."""
+        text = set_entry(self.text, "config", self._spelling(key), _to_yaml(value))
+        self._edit(text, key, ConfigValue(value))
 
     def remove(self, key: str) -> bool:
         """Take one key out; tells whether it was there."""
@@ -176,12 +176,12 @@ class StackConfig:
         bare = key.removeprefix(f"{self.namespace}:")
         return bare if bare != key and bare in raw else key
 
-    def _edit(self, text: str, key: str, value: str | Ciphertext | None) -> None:
+    def _edit(self, text: str, key: str, value: ConfigValue | None) -> None:
         wanted = dict(self.values)
         if value is None:
             wanted.pop(key)
         else:
-            wanted[key] = ConfigValue(value)
+            wanted[key] = value
         old, salt = self.text, self.salt
         try:
             self._load(text)
@@ -231,6 +231,16 @@ def _from_yaml(value: Any) -> Any:
         return [_from_yaml(inner) for inner in cast("list[Any]", value)]
     if isinstance(value, bytes | set):
         raise EngineError("A YAML set or binary value is no configuration value: write it as text.")
+    return value
+
+
+def _to_yaml(value: Any) -> Any:
+    if isinstance(value, Ciphertext):
+        return {"secure": value.text}
+    if isinstance(value, dict):
+        return {key: _to_yaml(inner) for key, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_to_yaml(inner) for inner in cast("list[Any]", value)]
     return value
 
 

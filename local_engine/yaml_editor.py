@@ -8,9 +8,9 @@ callers read the result again and compare, so a form it does not cover is refuse
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from local_engine.go_json import go_number
 from local_engine.yaml_reader import compose
 
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./+=@-]|:(?=[A-Za-z0-9/+=]))*")
@@ -18,7 +18,7 @@ _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "i
 _INDENT = 2
 
 
-def set_entry(text: str, section: str | None, key: str, value: str | Mapping[str, str]) -> str:
+def set_entry(text: str, section: str | None, key: str, value: Any) -> str:
     """Return `text` with `key` of the mapping `section` (None: the file's own) set to `value`."""
     root = compose(text)
     if root is None:
@@ -63,7 +63,7 @@ def scalar(value: str) -> str:
     return '"' + "".join(_escaped(character) for character in value) + '"'
 
 
-def _set_in(text: str, mapping: Any, key: str, value: str | Mapping[str, str]) -> str:
+def _set_in(text: str, mapping: Any, key: str, value: Any) -> str:
     found = _find(mapping, key)
     column = mapping.start_mark.column
     if found is not None:
@@ -114,21 +114,43 @@ def _append(text: str, lines: str) -> str:
     return (text if not text or text.endswith("\n") else text + "\n") + lines
 
 
-def _section_lines(section: str | None, key: str, value: str | Mapping[str, str]) -> str:
+def _section_lines(section: str | None, key: str, value: Any) -> str:
     if section is None:
         return f"{_entry(key, value, 0)}\n"
     return f"{section}:\n{' ' * _INDENT}{_entry(key, value, _INDENT)}\n"
 
 
-def _entry(key: str, value: str | Mapping[str, str], column: int) -> str:
+def _entry(key: str, value: Any, column: int) -> str:
     return f"{scalar(key)}:{_value(value, column)}"
 
 
-def _value(value: str | Mapping[str, str], column: int) -> str:
-    if isinstance(value, str):
-        return f" {scalar(value)}"
-    indent = "\n" + " " * (column + _INDENT)
-    return "".join(f"{indent}{scalar(key)}: {scalar(inner)}" for key, inner in value.items())
+def _value(value: Any, column: int) -> str:
+    """Spell a value after its colon: in blocks, but what is in a list on one line."""
+    inner = column + _INDENT
+    indent = "\n" + " " * inner
+    if isinstance(value, dict) and value:
+        items = cast("dict[str, Any]", value).items()
+        return "".join(f"{indent}{scalar(key)}:{_value(item, inner)}" for key, item in items)
+    if isinstance(value, list) and value:
+        return "".join(f"{indent}- {_flow(item)}" for item in cast("list[Any]", value))
+    return f" {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return go_number(value)
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(item) for item in cast("list[Any]", value)) + "]"
+    return scalar(str(value))
 
 
 def _escaped(character: str) -> str:

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from local_engine.commands.session import can_ask, open_stack, table, write
+from local_engine.config_path import Part, coerce, part_of, split_path, with_part, without_part
 from local_engine.errors import EngineError
 from local_engine.project import merge_project_config
 from local_engine.stack_config import Ciphertext, ConfigValue, check_key
@@ -39,16 +40,19 @@ def get(options: argparse.Namespace) -> int:
         EngineError: the stack and the project do not set it.
     """
     stack = open_stack(options)
-    key = check_key(stack.project.qualify(options.key))
+    key, path = _key(options, stack)
     merged = merge_project_config(stack.project, stack.name, stack.config.values, validate=False)
-    if key not in merged:
+    try:
+        part = ConfigValue(part_of(merged[key].raw, path))
+    except KeyError:
         raise EngineError(
             f"configuration key '{options.key}' not found for stack '{stack.name}': "
             f"set it with `config set {options.key} VALUE --stack {stack.name}`."
-        )
-    value = merged[key]
-    if value.encrypted:
-        value = stack.decrypted_config()[key]
+        ) from None
+    value = part
+    if part.encrypted:
+        opened = stack.decrypted_config()[key]
+        value = ConfigValue(part_of(opened.raw, path), secret=True)
     write(json.dumps(_json(value, reveal=True), indent=2) if options.json else value.text())
     return 0
 
@@ -62,28 +66,44 @@ def change(options: argparse.Namespace) -> int:
     if options.secret and options.plaintext:
         raise EngineError("--secret and --plaintext contradict each other: pass one of them.")
     stack = open_stack(options)
-    key = check_key(stack.project.qualify(options.key))
+    key, path = _key(options, stack)
     value = options.value if options.value is not None else _read_value(options)
     if _looks_secret(stack, key) and not options.secret and not options.plaintext:
         raise EngineError(
             f"'{options.key}' is declared secret in Pulumi.yaml: pass --secret to encrypt it."
         )
+    config = stack.config
+    part = coerce(value) if options.path else value
     if options.secret:
         crypter = stack.crypter()
-        stack.config.set(key, Ciphertext(crypter.encrypt(value)))
-        stack.config.set_salt(crypter.salt)
-    else:
-        stack.config.set(key, value)
-    stack.config.save()
+        part = Ciphertext(crypter.encrypt(value))
+        config.set_salt(crypter.salt)
+    before = config.values[key].raw if key in config.values else None
+    config.set(key, with_part(before, path, part))
+    config.save()
     return 0
 
 
 def remove(options: argparse.Namespace) -> int:
     """Remove one value; one that is not there is as good as removed."""
     stack = open_stack(options)
-    if stack.config.remove(check_key(stack.project.qualify(options.key))):
-        stack.config.save()
+    key, path = _key(options, stack)
+    config = stack.config
+    if not path:
+        config.remove(key)
+    elif key in config.values:
+        try:
+            config.set(key, without_part(config.values[key].raw, path))
+        except KeyError:
+            return 0
+    config.save()
     return 0
+
+
+def _key(options: argparse.Namespace, stack: Stack) -> tuple[str, list[Part]]:
+    """Return the key that is meant and, with --path, the way to a part of its value."""
+    key, path = split_path(options.key) if options.path else (options.key, [])
+    return check_key(stack.project.qualify(key)), path
 
 
 def _read_value(options: argparse.Namespace) -> str:

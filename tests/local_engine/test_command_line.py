@@ -157,6 +157,27 @@ class TestConfig:
             "error: 'token' is declared secret in Pulumi.yaml: pass --secret to encrypt it.\n",
         )
 
+    def test_parts_of_a_value(self, run: Run, shelf: Path) -> None:
+        (shelf / "Pulumi.new.yaml").write_text("# ours\nconfig:\n  shelf:size: 1 # one\n")
+        for key, value in (("tags.team", "data"), ("tags.size", "3"), ("names[0]", "true")):
+            assert run("config", "set", "--path", key, value, "-s", "new")[0] == 0
+        run("config", "set", "--path", "tags.key", "--secret", "-s", "new", stdin="hunter2")
+        text = (shelf / "Pulumi.new.yaml").read_text()
+        assert text.startswith(
+            "# ours\nconfig:\n  shelf:size: 1 # one\n  shelf:tags:\n    team: data\n    size: 3\n"
+            "    key:\n      secure: v1:"
+        )
+        assert "hunter2" not in text
+        assert run("config", "get", "--path", "tags.key", "-s", "new")[1] == "hunter2\n"
+        assert run("config", "get", "names", "-s", "new")[1] == "[true]\n"
+        assert run("config", "rm", "--path", "tags.key", "-s", "new")[0] == 0
+        assert run("config", "get", "tags", "-s", "new")[1] == '{"size":3,"team":"data"}\n'
+        code, _, err = run("config", "set", "--path", "names[5]", "x", "-s", "new")
+        assert (code, err) == (2, "error: [5] leaves a gap: the list has 1 items.\n")
+        code, _, err = run("config", "set", "--path", "size.x", "1", "-s", "new")
+        assert code == 2
+        assert err.startswith("error: 'x' needs a mapping to stand in")
+
     def test_unknown_key(self, run: Run) -> None:
         code, _, err = run("config", "get", "nope", "-s", "dev")
         assert (code, err) == (
@@ -250,6 +271,39 @@ class TestStacks:
         assert run("stack", "rm", "dev", "--yes", "--force", "--preserve-config")[0] == 0
         assert (shelf / "Pulumi.dev.yaml").exists()
         assert run("stack", "output", "-s", "dev")[0] == 2
+
+
+class TestState:
+    """What the state says can be put right without touching what it speaks of."""
+
+    TWO = "urn:pulumi:dev::shelf::shelf:index:Shelf$shelf:index:Shelf::two"
+    ONE = "urn:pulumi:dev::shelf::shelf:index:Shelf::one"
+
+    def resources(self, run: Run) -> dict[str, bool]:
+        exported = json.loads(run("stack", "export", "-s", "dev")[1])
+        entries = exported["deployment"]["resources"]
+        return {entry["urn"]: entry.get("protect", False) for entry in entries}
+
+    def test_unprotect(self, run: Run) -> None:
+        assert self.resources(run)[self.TWO]
+        assert run("state", "unprotect", self.TWO, "-s", "dev", "-y")[0] == 0
+        assert not any(self.resources(run).values())
+
+    def test_delete(self, run: Run) -> None:
+        code, _, err = run("state", "delete", self.ONE, "-s", "dev", "-y")
+        assert code == 2
+        assert "cannot be forgotten before what depends on it: " in err
+        code, _, err = run("state", "delete", self.TWO, "-s", "dev", "-y")
+        assert (code, err) == (
+            2,
+            f"error: '{self.TWO}' is protected: unprotect it, or pass --force.\n",
+        )
+        assert run("state", "delete", self.TWO, "-s", "dev", "-y", "--force")[0] == 0
+        assert self.TWO not in self.resources(run)
+
+    def test_consent_is_needed(self, run: Run) -> None:
+        assert run("state", "unprotect", "--all", "-s", "dev")[0] == 2
+        assert self.resources(run)[self.TWO]
 
 
 class TestCancel:
