@@ -127,5 +127,5 @@ def _json(value: ConfigValue, *, reveal: bool) -> dict[str, Any]:
         return {"secret": True}
     shown: dict[str, Any] = {"value": value.text()}
     if value.is_object:
-        shown["objectValue"] = value.raw
+        shown["objectValue"] = json.loads(value.text())
     return {**shown, "secret": value.secret}
