@@ -38,10 +38,7 @@ _AFTER_FLAG = re.compile(r"(?:\\*[\"'],[ \t]*(?=\\*[\"'])|[ \t]+(?!-))")
 _BEFORE_QUOTED = re.compile(r"[ \t]+(?=\\*[\"'])")
 
 _OPENING = re.compile(r"[bru]{0,2}(\\*)([\"'])")
-_INSIDE = {
-    '"': re.compile(r"(?:\\.|\"\"(?=[^\s,;:)\]}])|[^\\\"])*", re.DOTALL),
-    "'": re.compile(r"(?:\\.|''(?=[^\s,;:)\]}])|[^\\'])*", re.DOTALL),
-}
+_STRUCTURE = (*" \t\r\n,;:)]}>&\"'\\`", "")
 _BARE = re.compile(r"\S*")
 _QUERY_VALUE = re.compile(r"[^\s&#\"'<>]*")
 _CLOSING = ",;)]}\"'"
@@ -49,11 +46,11 @@ _NO_SECRET = re.compile(r"(?i)none|null|true|false|\*\*\*|\[secret\]|\$\{[a-z_]\
 _SCHEME = re.compile(r"(?i)(basic|bearer|token|digest|negotiate|[a-z]\w*-hmac-sha\d+)[ \t]+")
 
 _FORMS = re.compile(
-    r"eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"  # JSON web token
-    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}"
+    r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}"
     r"|xox[a-z]-[\w-]{10,}|(?<![A-Za-z0-9])sk-[\w-]{20,}|ya29\.[\w-]{16,}|AIza[\w-]{30,}"
     r"|dapi[0-9a-f]{32}(?:-\d)?"
 )
+_DOTTED = re.compile(r"(?<![\w-])[\w-]++(?:\.[\w-]++)++")
 _ACCESS_KEY = re.compile(r"(AKIA|ASIA)([A-Z0-9]{16,})")
 _SECRET_ACCESS_KEY = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _BEARER = re.compile(r"(?i)(\bbearer[ \t]+)([\w.~+/-]{6,}=*)")
@@ -116,6 +113,7 @@ def mask_forms(text: str) -> str:
         text = _ACCESS_KEY.sub(lambda match: match[1] + "*" * len(match[2]), text)
     text = _BEARER.sub(_bearer, text)
     text = _BASIC.sub(_basic, text)
+    text = _DOTTED.sub(_web_token, text) if "eyJ" in text else text
     return _FORMS.sub(MASK, text)
 
 
@@ -153,23 +151,44 @@ def _value_span(text: str, name: re.Match[str]) -> tuple[int, int] | None:
         return _header_value(text, start)
     pattern = _QUERY_VALUE if _QUERY.search(before) else _BARE
     end = _end(pattern.match(text, start), start)
+    if _NO_SECRET.fullmatch(text, start, end):
+        return start, end
     end = start + len(text[start:end].rstrip(_CLOSING))
     return (start, end) if end > start else None
 
 
 def _closing_quote(text: str, opening: re.Match[str]) -> int:
-    escape, quote = opening[1], opening[2]
-    if escape:
-        found = re.compile(r"(?<!\\)" + re.escape(escape + quote)).search(text, opening.end())
-        end = None if found is None else found.start()
-    else:
-        inside = _end(_INSIDE[quote].match(text, opening.end()), opening.end())
-        end = inside if text[inside : inside + 1] == quote else None
-    if end is not None:
-        return end
+    """Where a quoted value ends: JSON in JSON, and a repr of JSON, escape their quotes further."""
+    depth, quote = len(opening[1]), opening[2]
+    position = opening.end()
+    while (position := text.find(quote, position)) >= 0:
+        escapes = _backslashes_before(text, position, opening.end())
+        following = text[position + 1 : position + 2]
+        if escapes == depth and not (
+            depth == 0 and following == quote and _goes_on(text, position)
+        ):
+            return position - depth
+        # A value that ends in a backslash; or an escaped quote in it, which more text follows.
+        excess = escapes - depth
+        if excess > 0 and excess % (2 * (depth + 1)) == 0 and following in _STRUCTURE:
+            return position - depth
+        position += 2 if following == quote and escapes == depth == 0 else 1
     # Cut off before its closing quote: nobody knows where it ends but at the end of the line.
     newline = text.find("\n", opening.end())
     return len(text) if newline < 0 else newline
+
+
+def _goes_on(text: str, position: int) -> bool:
+    """SQL doubles a quote inside a value; `''` with nothing behind it is an empty value."""
+    following = text[position + 2 : position + 3]
+    return bool(following) and following not in _STRUCTURE
+
+
+def _backslashes_before(text: str, position: int, start: int) -> int:
+    end = position
+    while position > start and text[position - 1] == "\\":
+        position -= 1
+    return end - position
 
 
 def _header_value(text: str, start: int) -> tuple[int, int] | None:
@@ -200,6 +219,16 @@ def _unless_plain(match: re.Match[str]) -> str:
     value = match[0]
     kinds = (str.isupper, str.islower, str.isdigit)
     return MASK if all(any(kind(c) for c in value) for kind in kinds) else value
+
+
+def _web_token(match: re.Match[str]) -> str:
+    """A JSON web token is two or three parts; the first begins with `{"` in base64."""
+    parts = match[0].split(".")
+    for index, part in enumerate(parts[:-1]):
+        begin = part.find("eyJ")
+        if begin >= 0 and len(part) - begin > 10:
+            return ".".join([*parts[:index], part[:begin] + MASK, *parts[index + 3 :]])
+    return match[0]
 
 
 def _bearer(match: re.Match[str]) -> str:
