@@ -47,9 +47,9 @@ class MalformedReferenceError(InterpolationError):
         )
 
 
-def has_reference(text: str) -> bool:
-    """Whether a part of the text comes from the environment."""
-    return any(match["name"] for match in _REFERENCE.finditer(text))
+def literal_part(text: str) -> str:
+    """What of the text does not come from the environment: references give their defaults."""
+    return _REFERENCE.sub(lambda match: "${" if match["escape"] else match["default"] or "", text)
 
 
 def interpolate(text: str, environ: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from infra.settings_declarations import BY_KEY
-from infra.settings_interpolation import has_reference
+from infra.settings_interpolation import literal_part
 from infra.settings_parsing import Problem, qualified
 
 _VARIABLE = {
@@ -33,8 +33,8 @@ def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> I
 
 
 def _holds_a_password(key: str, text: str) -> bool:
-    if key != "backendStoreUri":
-        return bool(text) and not has_reference(text)
-    authority = text.partition("://")[2].rpartition("@")[0]
-    password = authority.partition(":")[2]
-    return bool(password) and not has_reference(password) and not has_reference(authority)
+    written = literal_part(text)
+    if key == "authAdminPassword":
+        return bool(written)
+    user_and_password = written.partition("://")[2].rpartition("@")[0]
+    return bool(user_and_password.partition(":")[2])
