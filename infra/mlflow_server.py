@@ -18,12 +18,13 @@ Facts the definition rests on (MLflow 3.17):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from infra.database_endpoint import DatabaseEndpoint
 from infra.server_address import allowed_hosts, bracketed
 from infra.settings import PlatformSettings
+from infra.settings_database import parse_backend_store
 
 KEEP_ALIVE_SECONDS = 75
 """Above the 60 s after which load balancers (ALB's default) and clients drop an idle connection.
@@ -121,8 +122,8 @@ def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...
         "--workers",
         str(server.workers),
     ]
-    if settings.registry.store_uri:
-        command += ["--registry-store-uri", settings.registry.store_uri]
+    if registry := _registry_store(settings, wiring):
+        command += ["--registry-store-uri", registry]
     if server.serve_artifacts:
         command += ["--serve-artifacts", "--artifacts-destination", wiring.artifact_root]
     else:
@@ -249,6 +250,14 @@ def _probes(settings: PlatformSettings) -> dict[Literal["startup", "readiness", 
             touches_database=False,
         ),
     }
+
+
+def _registry_store(settings: PlatformSettings, wiring: ServerWiring) -> str:
+    """Another database of the backend store's server, or a sqlite file; empty: no other."""
+    uri, backend = settings.registry.store_uri, wiring.backend_store
+    if isinstance(backend, DatabaseEndpoint) and uri and not uri.startswith("sqlite:"):
+        return replace(backend, name=parse_backend_store(uri).name).url()
+    return uri
 
 
 def _store_uri(store: DatabaseEndpoint | str) -> str:

@@ -206,30 +206,58 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "Metrics also go to CloudWatch (target aws).",
         takes_variables=True,
     ),
-    _integer("collectionIntervalSeconds", 60, "How often metrics are collected.", 1, 3600),
+    _integer(
+        "collectionIntervalSeconds", 60, "How often metrics are collected (not local).", 1, 3600
+    ),
     _integer("slowQueryMs", 1000, "A database query slower than this is logged.", 1),
-    _integer("slowResponseMs", 5000, "An answer slower than this raises the latency alarm.", 1),
-    _integer("slowArtifactUploadSeconds", 30, "An artifact upload slower than this is a warning."),
-    _integer("slowModelLoadSeconds", 60, "A model load slower than this is a warning."),
+    _integer(
+        "slowResponseMs",
+        5000,
+        "An answer slower than this is a warning of clients and raises the latency alarm.",
+        1,
+        3_600_000,
+    ),
+    _integer(
+        "slowArtifactUploadSeconds",
+        30,
+        "An artifact upload slower than this is a warning of clients.",
+        1,
+        86_400,
+    ),
+    _integer(
+        "slowModelLoadSeconds",
+        60,
+        "A model load slower than this is a warning of clients.",
+        1,
+        86_400,
+    ),
     # Timeouts
     _integer(
         "clientConnectTimeoutSeconds",
         10,
         "Client: to establish a connection (preflight and logger; MLflow's own calls wait longer).",
+        1,
+        600,
     ),
     _integer("clientReadTimeoutSeconds", 300, "Client: to read an answer."),
     _integer(
         "clientWriteTimeoutSeconds", 300, "Client: to write a request; as clientReadTimeoutSeconds."
     ),
-    _integer("serverRequestTimeoutSeconds", 600, "Server: longest request (gunicorn only)."),
+    _integer("serverRequestTimeoutSeconds", 600, "Load balancer: longest request (not local)."),
     _integer("serverArtifactTimeoutSeconds", 1800, "Server: longest artifact transfer."),
     _integer("serverQueryTimeoutSeconds", 30, "Server: longest database statement."),
     _integer("healthCheckTimeoutSeconds", 2, "A health check answers within this.", 1, 10),
     # Circuit breaker (clients)
     _boolean("circuitBreakerEnabled", True, "Clients stop calling a server that does not answer."),
-    _integer("circuitBreakerFailureThreshold", 5, "Failures in a row before it opens."),
-    _integer("circuitBreakerTimeoutSeconds", 5, "A call longer than this is a failure."),
-    _integer("circuitBreakerResetSeconds", 60, "How long it stays open before one call is tried."),
+    _integer("circuitBreakerFailureThreshold", 5, "Failures in a row before it opens.", 1, 1000),
+    _integer("circuitBreakerTimeoutSeconds", 5, "A call longer than this is a failure.", 1, 3600),
+    _integer(
+        "circuitBreakerResetSeconds",
+        60,
+        "How long it stays open before one call is tried.",
+        1,
+        3600,
+    ),
     # Model registry
     _boolean("registryEnabled", True, "The server keeps registered models."),
     _string("registryStoreUri", "", "The registry's own database; empty: the backend store."),

@@ -95,7 +95,7 @@ def _stores(parsed: Parsed) -> int:
     """Stores of a worker that have a pool each in the backend store's database."""
     return (
         1
-        + (not parsed.text("registryStoreUri"))
+        + (not parsed.text("registryStoreUri").startswith("sqlite"))
         + (parsed.text("authentication") == "basic")
         + parsed.flag("serverJobExecution")
     )

@@ -36,13 +36,14 @@ def threads_are_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator
 
 
 def request_timeout_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
-    """Only gunicorn limits a request's time."""
-    if "serverRequestTimeoutSeconds" in parsed.given and settings.server.kind == "uvicorn":
+    """A load balancer limits a request's time; uvicorn does not, nor gunicorn with threads."""
+    if "serverRequestTimeoutSeconds" in parsed.given and settings.target == "local":
         yield _problem(
             "serverRequestTimeoutSeconds",
-            f"is {settings.timeouts.server_request_seconds}; uvicorn has no limit on a request's "
-            "time: leave it out (serverQueryTimeoutSeconds limits each database statement), or set "
-            "mlflow-platform:serverKind to gunicorn",
+            f"is {settings.timeouts.server_request_seconds} and mlflow-platform:target is local, "
+            "where no load balancer stands before the server and neither uvicorn nor gunicorn's "
+            "threads limit a request's time: leave it out (serverQueryTimeoutSeconds limits each "
+            "database statement)",
         )
 
 
@@ -93,6 +94,18 @@ def client_timeouts_are_settable(settings: PlatformSettings, parsed: Parsed) -> 
         )
 
 
+def circuit_breaker_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
+    """MLflow's client has none, the platform's client library always has one."""
+    del parsed
+    if not settings.circuit_breaker.enabled:
+        yield _problem(
+            "circuitBreakerEnabled",
+            "is false; the client library always stops calling a server that does not answer and "
+            "has no switch for it: leave it at true, and raise circuitBreakerFailureThreshold if "
+            "it stops too early",
+        )
+
+
 def admin_password_is_accepted(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """The server would not start with a password that MLflow refuses."""
     del parsed
@@ -128,6 +141,7 @@ MLFLOW_LIMITS = (
     pre_ping_is_settable,
     registry_is_settable,
     client_timeouts_are_settable,
+    circuit_breaker_is_settable,
     admin_password_is_accepted,
     jobs_need_uvicorn,
 )

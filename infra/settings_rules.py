@@ -122,8 +122,14 @@ def each_side_outwaits_the_next(settings: PlatformSettings, parsed: Parsed) -> I
 
 def metrics_have_a_way_out(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """Datadog's agent scrapes /metrics; CloudWatch is AWS's."""
-    del parsed
     telemetry = settings.telemetry
+    if "collectionIntervalSeconds" in parsed.given and settings.target == "local":
+        yield _problem(
+            "collectionIntervalSeconds",
+            f"is {telemetry.collection_interval_seconds} and mlflow-platform:target is local: the "
+            "platform collects nothing on this machine; leave it out, and set the interval in what "
+            "reads the server's /metrics (scrape_interval of Prometheus)",
+        )
     if telemetry.datadog and settings.target == "local":
         yield _problem(
             "datadogEnabled",

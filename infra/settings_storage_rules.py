@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from infra.settings_address_rules import LOOPBACK
+from infra.settings_database import parse_backend_store
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, qualified
 
@@ -101,30 +102,48 @@ def database_names_are_identifiers(settings: PlatformSettings, parsed: Parsed) -
 
 
 def registry_store_is_a_database(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
-    """The server gets it as an argument, which everybody on the machine can read."""
+    """The server gets its address as an argument, and one password for all its databases."""
     del parsed
     uri = settings.registry.store_uri
     if not uri:
         return
-    scheme, _, rest = uri.partition("://")
-    if scheme not in ("postgresql", "postgresql+psycopg", "sqlite") or not rest.strip("/"):
-        yield _problem(
-            "registryStoreUri",
-            "is no postgresql:// or sqlite:/// URI: write one, or leave it out and models are "
-            "registered in the backend store",
-        )
-    elif ":" in rest.rpartition("@")[0]:
+    try:
+        registry = parse_backend_store(uri)
+    except ValueError as error:
+        yield _problem("registryStoreUri", str(error))
+        return
+    database = settings.database
+    if registry.password:
         yield _problem(
             "registryStoreUri",
             "holds a password, and the server gets it as an argument that everybody on its machine "
             "can read: leave the password out, and keep the registry in the backend store's "
             "database server, whose password counts for both",
         )
-    elif scheme == "sqlite" and settings.target != "local":
+    elif registry.engine == "sqlite" and settings.target != "local":
         yield _problem(
             "registryStoreUri",
             f"is a sqlite file and mlflow-platform:target is {settings.target}: a container's disk "
             "is lost with it; leave it out",
+        )
+    elif registry.engine == "sqlite" and not uri.startswith("sqlite:////"):
+        yield _problem(
+            "registryStoreUri",
+            f"is {uri}, a path from wherever the server runs: write the whole path, such as "
+            "sqlite:////srv/registry.db",
+        )
+    elif registry.engine == "postgresql" and (
+        not database.backend_store_uri
+        or (registry.host, registry.port, registry.user)
+        != (database.host, database.port, database.user)
+        or registry.ssl_mode not in (None, database.ssl_mode)
+    ):
+        yield _problem(
+            "registryStoreUri",
+            f"names {registry.host}:{registry.port} and the user {registry.user}, which are not "
+            "those of mlflow-platform:backendStoreUri, and the server has one database password: "
+            "name another database of the backend store's server, or leave it out and models are "
+            "registered in the backend store",
         )
 
 
@@ -138,7 +157,13 @@ def artifact_store_suits_the_target(
     allowed = {"aws": ("s3",), "gcp": ("gs",), "local": ("s3", "")}[target]
     if not store:
         return
-    if scheme == "file":
+    if scheme and "@" in store:
+        yield _problem(
+            "artifactStore",
+            f"holds credentials; write {scheme}://bucket/path alone: the server takes them from "
+            "its environment",
+        )
+    elif scheme == "file":
         yield _problem(
             "artifactStore", f"is {store!r}; write the folder itself, such as ./mlflow-artifacts"
         )

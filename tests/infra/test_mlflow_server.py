@@ -67,7 +67,7 @@ class TestEachSettingHasItsPlace:
     """A setting changes the part of the definition that it is about, and no other."""
 
     def test_gunicorn(self) -> None:
-        rendered = server(serverKind="gunicorn", serverRequestTimeoutSeconds="600")
+        rendered = server(serverKind="gunicorn")
         assert option(rendered, "--gunicorn-opts") == (
             "--worker-class gthread --threads 15 --timeout 120 --graceful-timeout 30"
             " --keep-alive 75"
@@ -95,6 +95,27 @@ class TestEachSettingHasItsPlace:
         assert "--no-serve-artifacts" in rendered.command
         assert option(rendered, "--default-artifact-root") == "s3://team-mlflow/artifacts"
         assert not {"--serve-artifacts", "--artifacts-destination"} & set(rendered.command)
+
+    def test_a_registry_in_another_database_of_the_same_server(self) -> None:
+        rendered = server(
+            backendStoreUri="postgresql://me@db.internal:6432/runs?sslmode=require",
+            registryStoreUri="postgres://me@db.internal:6432/models",
+            wired=wiring(
+                backend_store=DatabaseEndpoint(
+                    host="db.internal", port=6432, name="runs", user="me", ssl_mode="require"
+                )
+            ),
+        )
+        url = option(rendered, "--registry-store-uri")
+        assert url.startswith("postgresql+psycopg://me@db.internal:6432/models?")
+        assert url.endswith("&sslmode=require")
+
+    def test_a_registry_in_a_file(self) -> None:
+        rendered = server(registryStoreUri="sqlite:////srv/registry.db")
+        assert option(rendered, "--registry-store-uri") == "sqlite:////srv/registry.db"
+
+    def test_the_registry_is_in_the_backend_store(self) -> None:
+        assert "--registry-store-uri" not in server().command
 
     def test_no_counters_for_prometheus(self) -> None:
         rendered = server(prometheusEnabled="false", wired=wiring(prometheus_dir="/srv/prometheus"))

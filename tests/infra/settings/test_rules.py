@@ -97,11 +97,27 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
     "registry_store_is_a_database": [
         (
             {"registryStoreUri": "mysql://h/d"},
-            "registryStoreUri: is no postgresql:// or sqlite:///",
+            "registryStoreUri: begins with 'mysql'; supported are postgresql://",
         ),
         (
             {"registryStoreUri": "postgresql://me:hush@h/d"},
             "registryStoreUri: holds a password, and the server gets it as an argument",
+        ),
+        (
+            {"registryStoreUri": "postgresql://me@h/d?password=hush"},
+            "registryStoreUri: has the parameter 'password'; only sslmode is taken from it",
+        ),
+        (
+            {"registryStoreUri": "sqlite:///r.db"},
+            "registryStoreUri: is sqlite:///r.db, a path from wherever the server runs",
+        ),
+        (
+            {"registryStoreUri": "postgresql://mlflow@127.0.0.1:5432/registry"},
+            "registryStoreUri: names 127.0.0.1:5432 and the user mlflow, which are not those of",
+        ),
+        (
+            {"registryStoreUri": "postgresql://me@db.example/d", "backendStoreUri": EXTERNAL},
+            "registryStoreUri: names db.example:5432 and the user me, which are not those of",
         ),
         (
             {"registryStoreUri": "sqlite:///r.db", "target": "gcp"},
@@ -175,6 +191,10 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
         ),
     ],
     "metrics_have_a_way_out": [
+        (
+            {"collectionIntervalSeconds": "30"},
+            "collectionIntervalSeconds: is 30 and mlflow-platform:target is local: the platform",
+        ),
         ({"datadogEnabled": "true"}, "datadogEnabled: is true and mlflow-platform:target is local"),
         (
             {"datadogEnabled": "true", "prometheusEnabled": "false", "target": "aws"},
@@ -186,7 +206,11 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
         ({"serverThreads": "10"}, "serverThreads: is 10; a uvicorn worker serves 40 requests"),
     ],
     "request_timeout_is_settable": [
-        ({"serverRequestTimeoutSeconds": "60"}, "serverRequestTimeoutSeconds: is 60; uvicorn has"),
+        (
+            {"serverRequestTimeoutSeconds": "60", "serverKind": kind},
+            "serverRequestTimeoutSeconds: is 60 and mlflow-platform:target is local, where no load",
+        )
+        for kind in ("uvicorn", "gunicorn")
     ],
     "pool_timeout_is_settable": [
         ({"poolTimeoutSeconds": "10"}, "poolTimeoutSeconds: is 10; MLflow has no switch for it"),
@@ -201,6 +225,12 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
         (
             {"clientWriteTimeoutSeconds": "60"},
             "clientWriteTimeoutSeconds: is 60 and clientReadTimeoutSeconds is 300",
+        ),
+    ],
+    "circuit_breaker_is_settable": [
+        (
+            {"circuitBreakerEnabled": "false"},
+            "circuitBreakerEnabled: is false; the client library always stops calling a server",
         ),
     ],
     "admin_password_is_accepted": [
@@ -274,10 +304,14 @@ class TestLetThrough:
             {"serverPort": "5432", "backendStoreUri": EXTERNAL},
             {"serverPort": "5432", "backendStoreUri": "sqlite:///a.db"},
             {"serveArtifacts": "false", "serverHost": "10.0.0.7", "artifactStore": "s3://b/p"},
-            {"registryStoreUri": "postgresql://mlflow@db.example/registry"},
+            {
+                "registryStoreUri": "postgresql://mlflow@db.example/registry",
+                "backendStoreUri": EXTERNAL,
+            },
+            {"registryStoreUri": "sqlite:////srv/registry.db"},
             {"authAdminUsername": "root", "authentication": "basic"},
             {"cloudwatchEnabled": "true", "target": "aws"},
-            {"serverRequestTimeoutSeconds": "60", "serverKind": "gunicorn"},
+            {"serverRequestTimeoutSeconds": "60", "target": "aws"},
             {"clientWriteTimeoutSeconds": "60", "clientReadTimeoutSeconds": "60"},
             {"serverReplicas": "3", "target": "gcp"},
         ],
