@@ -1,14 +1,13 @@
 """Snapshot to checkpoint and back: Pulumi's version 3 JSON, secrets encrypted.
 
-Owns the mapping between `resource_state.Snapshot` and the file the CLI writes. Fields this engine
-does not know are carried along, secrets that did not change keep their ciphertext, timestamps keep
-their digits: a state that passes through unchanged comes out unchanged.
+Owns the mapping between `resource_state.Snapshot` and the file the CLI writes; single resources are
+`resource_json.py`'s. Fields this engine does not know are carried along and secrets that did not
+change keep their ciphertext: a state that passes through unchanged comes out unchanged.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +15,14 @@ from typing import Any, cast
 from local_engine.errors import EngineError
 from local_engine.json_shapes import rows, table
 from local_engine.passphrase import Crypter
-from local_engine.property_json import CiphertextMemory, Path, PropertyDecoder, PropertyEncoder
+from local_engine.property_json import CiphertextMemory, PropertyDecoder, PropertyEncoder
+from local_engine.resource_json import (
+    features_of,
+    place_of,
+    read_resource,
+    read_time,
+    resource_json,
+)
 from local_engine.resource_state import Manifest, Operation, ResourceState, Snapshot
 
 SCHEMA_VERSION = 3
@@ -24,64 +30,6 @@ SCHEMA_VERSION = 3
 ENGINE_VERSION = "v3.272.0"
 # What a version 4 checkpoint may need and this engine carries along unharmed.
 _CARRIED_FEATURES = {"refreshBeforeUpdate", "views", "hooks", "taint", "replaceWith"}
-
-# JSON name, attribute, in the order the CLI writes them.
-_FIELDS = (
-    ("urn", "urn"),
-    ("custom", "custom"),
-    ("delete", "delete"),
-    ("id", "id"),
-    ("type", "type"),
-    ("inputs", "inputs"),
-    ("outputs", "outputs"),
-    ("parent", "parent"),
-    ("protect", "protect"),
-    ("taint", "taint"),
-    ("external", "external"),
-    ("dependencies", "dependencies"),
-    ("initErrors", "init_errors"),
-    ("provider", "provider"),
-    ("propertyDependencies", "property_dependencies"),
-    ("pendingReplacement", "pending_replacement"),
-    ("additionalSecretOutputs", "additional_secret_outputs"),
-    ("aliases", "aliases"),
-    ("customTimeouts", "custom_timeouts"),
-    ("importID", "import_id"),
-    ("retainOnDelete", "retain_on_delete"),
-    ("deletedWith", "deleted_with"),
-    ("replaceWith", "replace_with"),
-    ("created", "created"),
-    ("modified", "modified"),
-    ("sourcePosition", "source_position"),
-    ("stackTrace", "stack_trace"),
-    ("ignoreChanges", "ignore_changes"),
-    ("hideDiff", "hide_diff"),
-    ("replaceOnChanges", "replace_on_changes"),
-    ("replacementTrigger", "replacement_trigger"),
-    ("refreshBeforeUpdate", "refresh_before_update"),
-    ("viewOf", "view_of"),
-    ("resourceHooks", "resource_hooks"),
-)
-_ALWAYS = {"urn", "custom", "type"}
-_PROPERTIES = {"inputs", "outputs", "replacementTrigger"}
-_TIMES = {"created", "modified"}
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("urn", "id", "type", "parent", "provider", "importID"), str),
-    **dict.fromkeys(("deletedWith", "sourcePosition", "viewOf"), str),
-    **dict.fromkeys(("custom", "delete", "protect", "taint", "external"), bool),
-    **dict.fromkeys(("pendingReplacement", "retainOnDelete", "refreshBeforeUpdate"), bool),
-    **dict.fromkeys(("inputs", "outputs", "propertyDependencies"), dict),
-    **dict.fromkeys(("customTimeouts", "resourceHooks"), dict),
-    **dict.fromkeys(("dependencies", "initErrors", "additionalSecretOutputs", "aliases"), list),
-    **dict.fromkeys(("replaceWith", "stackTrace", "ignoreChanges", "hideDiff"), list),
-    "replaceOnChanges": list,
-}
-
-
-class _Timestamp(datetime):
-    """A moment that remembers the nanoseconds it was written with."""
-
-    text: str = ""
 
 
 class CheckpointReader:
@@ -125,15 +73,15 @@ class CheckpointReader:
         known = {"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}
         return Snapshot(
             manifest=Manifest(
-                time=_time(manifest.get("time")),
+                time=read_time(manifest.get("time")),
                 magic=str(manifest.get("magic") or ""),
                 version=str(manifest.get("version") or ""),
                 plugins=list(manifest.get("plugins") or []),
             ),
             secrets_provider=provider,
-            resources=[_resource(raw, decoder) for raw in rows(latest.get("resources"))],
+            resources=[read_resource(raw, decoder) for raw in rows(latest.get("resources"))],
             pending_operations=[
-                Operation(raw["type"], _resource(raw["resource"], decoder, "pending"))
+                Operation(raw["type"], read_resource(raw["resource"], decoder, "pending"))
                 for raw in rows(latest.get("pending_operations"))
             ],
             metadata=dict(latest.get("metadata") or {}),
@@ -191,25 +139,10 @@ class CheckpointWriter:
 
     def _resource(self, state: ResourceState, place: str, features: set[str]) -> dict[str, Any]:
         def encode(name: str, value: Any) -> Any:
-            return self._encoder.encode(value, _place(state, place, name))
+            return self._encoder.encode(value, place_of(state, place, name))
 
-        features.update(_features(state))
+        features.update(features_of(state))
         return resource_json(state, encode)
-
-
-def resource_json(state: ResourceState, encode: Callable[[str, Any], Any]) -> dict[str, Any]:
-    """Return one resource as the CLI writes it; `encode` turns the named properties into JSON."""
-    encoded: dict[str, Any] = {}
-    for name, attribute in _FIELDS:
-        value: Any = getattr(state, attribute)
-        if name in _TIMES:
-            value = _time_text(value)
-        elif name in _PROPERTIES and value is not None:
-            value = encode(name, value)
-        if value or name in _ALWAYS or (name == "replacementTrigger" and value is not None):
-            encoded[name] = value
-    encoded.update(state.extra)
-    return encoded
 
 
 def check_version(document: Mapping[str, Any], source: str) -> None:
@@ -247,62 +180,3 @@ def salt_of(provider: object) -> str:
 def magic(version: str) -> str:
     """Return the checksum by which the CLI recognises an intact manifest."""
     return hashlib.sha256(version.encode()).hexdigest() if version else ""
-
-
-def _resource(raw: Any, decoder: PropertyDecoder, place: str = "") -> ResourceState:
-    fields = dict(cast("Mapping[str, Any]", raw))
-    names = dict(_FIELDS)
-    state = ResourceState(urn=fields["urn"], type=fields["type"])
-    for name, value in fields.items():
-        attribute = names.get(name)
-        if attribute is None:
-            state.extra[name] = value
-        elif value is not None:
-            expected = _TYPES.get(name)
-            if expected is not None and not isinstance(value, expected):
-                raise TypeError(f"`{name}` of {fields['urn']} is a {type(value).__name__}")
-            setattr(state, attribute, _time(value) if name in _TIMES else value)
-    # After the loop, because the place of a secret includes the resource's delete flag.
-    for name in _PROPERTIES & fields.keys():
-        path = _place(state, place, name)
-        setattr(state, names[name], decoder.decode(fields[name], path))
-    if state.inputs is None or state.outputs is None:  # pyright: ignore[reportUnnecessaryComparison]
-        state.inputs, state.outputs = state.inputs or {}, state.outputs or {}
-    return state
-
-
-def _place(state: ResourceState, place: str, name: str) -> Path:
-    return (f"{state.urn}{' (to be deleted)' if state.delete else ''}", f"{place}{name}")
-
-
-def _features(state: ResourceState) -> set[str]:
-    present = {
-        "refreshBeforeUpdate": state.refresh_before_update,
-        "views": bool(state.view_of),
-        "hooks": bool(state.resource_hooks),
-        "taint": state.taint,
-        "replaceWith": bool(state.replace_with),
-    }
-    return {name for name, there in present.items() if there}
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    # Go writes up to nine digits of a second, Python reads six.
-    match = re.fullmatch(r"(.*?)(?:\.(\d+))?(Z|[-+]\d\d:\d\d)?", text)
-    head, digits, zone = match.groups() if match else (text, None, None)
-    if head.startswith("0001-"):
-        return None
-    parsed = datetime.fromisoformat(f"{head}.{(digits or '0')[:6]:0<6}{zone or 'Z'}")
-    stamp = _Timestamp(*parsed.timetuple()[:6], parsed.microsecond, parsed.tzinfo)
-    stamp.text = text
-    return stamp
-
-
-def _time_text(moment: datetime | None) -> str | None:
-    if isinstance(moment, _Timestamp):
-        return moment.text
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

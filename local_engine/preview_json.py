@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from local_engine.checkpoint import resource_json
 from local_engine.display.step_text import is_shown, is_stack
 from local_engine.events import (
     Diagnostic,
@@ -23,6 +22,7 @@ from local_engine.events import (
 )
 from local_engine.property_json import CiphertextMemory, PropertyEncoder
 from local_engine.property_values import mask
+from local_engine.resource_json import resource_json
 from local_engine.resource_state import ResourceState
 
 
