@@ -230,11 +230,11 @@ class ResourceMonitor(_Base):
 
     def Call(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuse methods on resources."""
-        return _refuse(context, f"calls methods of resources (`{request.tok}`)")
+        return self._refuse(context, f"calls methods of resources (`{request.tok}`)")
 
     def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Refuse transforms."""
-        return _refuse(context, "registers a resource transform for the stack")
+        return self._refuse(context, "registers a resource transform for the stack")
 
     def RegisterStackInvokeTransform(  # noqa: N802
         self,
@@ -242,19 +242,26 @@ class ResourceMonitor(_Base):
         context: Any,
     ) -> Any:
         """Refuse transforms."""
-        return _refuse(context, "registers an invoke transform for the stack")
+        return self._refuse(context, "registers an invoke transform for the stack")
 
     def RegisterResourceHook(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuse hooks."""
-        return _refuse(context, f"registers the resource hook `{request.name}`")
+        return self._refuse(context, f"registers the resource hook `{request.name}`")
 
     def RegisterErrorHook(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuse hooks."""
-        return _refuse(context, f"registers the error hook `{request.name}`")
+        return self._refuse(context, f"registers the error hook `{request.name}`")
 
     def RegisterPackage(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuse parameterized packages."""
-        return _refuse(context, f"uses the parameterized package `{request.name}`")
+        return self._refuse(context, f"uses the parameterized package `{request.name}`")
+
+    def _refuse(self, context: Any, what: str) -> None:
+        # Told as the engine's own error: the program would wrap it into a trace of the SDK's.
+        self._registrar.refuse(
+            "", f"the program {what}, which this engine does not do: {INSTALL_HINT}"
+        )
+        _shut_down(context)
 
     def _provider_for(
         self, goal: Goal, request: Any, parent: Goal | None, providers: dict[str, str]
@@ -301,10 +308,3 @@ def serve(monitor: ResourceMonitor | None, engine: Any, parallel: int) -> tuple[
 def _shut_down(context: Any) -> None:
     # The program is ended as well; this is what its calls under way are told.
     context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
-
-
-def _refuse(context: Any, what: str) -> None:
-    context.abort(
-        grpc.StatusCode.UNIMPLEMENTED,
-        f"the program {what}, which this engine does not do: {INSTALL_HINT}",
-    )

@@ -157,6 +157,17 @@ class Stack:
         """The cloud to look at."""
         return self._sides[-1].cloud
 
+    def edit_state(self, edit: Callable[[dict[str, Any]], None]) -> None:
+        """Export the state, change it, and import it again."""
+        for side in self._sides:
+            state = json.loads(side.run("stack", "export").stdout)
+            state["deployment"].setdefault("pending_operations", [])
+            edit(state["deployment"])
+            file = side.program / "edited.json"
+            file.write_text(json.dumps(state), encoding="utf-8")
+            imported = side.run("stack", "import", "--file", str(file))
+            assert imported.exit_code == 0, imported.text
+
     def tamper(self, deed: Callable[[FakeCloud], None]) -> None:
         """Do something to the cloud that no engine knows of."""
         for side in self._sides:

@@ -224,3 +224,31 @@ class TestProgramFails:
         up = stack.up("--parallel", "1")
         assert up.exit_code != 0
         assert "Duplicate resource URN" in up.text
+
+
+class TestInterruptedRun:
+    """An operation that was begun and not seen to end is told of, and does not stop the next."""
+
+    def test_a_pending_create(self, stack: Stack) -> None:
+        stack.program('a = Thing("a")')
+        assert stack.up().ok
+        stack.edit_state(
+            lambda deployment: deployment["pending_operations"].append(
+                {
+                    "type": "creating",
+                    "resource": {
+                        **deployment["resources"][-1],
+                        "urn": "urn:pulumi:dev::conformance::fake:index:Thing::b",
+                        "id": "",
+                    },
+                }
+            )
+        )
+        stack.program('a = Thing("a")\nb = Thing("b")')
+        preview = stack.preview()
+        assert preview.ok
+        up = stack.up()
+        assert up.ok
+        assert "interrupted" in up.text
+        assert up.changing == ["create b-1"]
+        assert up.changes == preview.summary
