@@ -48,7 +48,7 @@ def static_prefix_is_a_path(settings: PlatformSettings, parsed: Parsed) -> Itera
     if not prefix:
         return
     path = prefix.startswith("/") and not prefix.endswith("/") and "//" not in prefix
-    if not path or any(sign in prefix for sign in "?#% "):
+    if not path or any(sign in prefix for sign in "?#%{} "):
         yield _problem(
             "serverStaticPrefix",
             f"is {prefix!r}; it begins with a slash and does not end with one, such as /mlflow",
