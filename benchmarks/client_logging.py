@@ -2,7 +2,7 @@
 
 For each way of logging and each network delay it measures two things: metrics per second, from the
 first call until the server has acknowledged the last one; and the time added to a training step
-that computes for 2 ms and logs 10 metrics: inside the calls, and as processor time of the background
+that computes for 2 ms and logs 10 metrics: inside the calls, and as processor time of background
 threads, which a loop that never leaves the interpreter pays as well. Each measurement has a process
 and a run of its own; with `--repeat` they take turns and the median of each number is printed.
 Delays are round trips, made by `delaying_proxy`.

@@ -61,19 +61,19 @@ class BatchSender:
 
     def _isolate(self, batch: Batch, refusal: RequestRejected) -> None:
         """The batch as a whole was refused; find out why, part by part."""
-        waiting = [(list(batch.lines), refusal)]
+        if len(batch.lines) == 1:
+            self._set_aside(batch, batch.lines, refusal)
+            return
+        waiting = list(reversed(_parts(list(batch.lines))))
         while waiting:
-            lines, why = waiting.pop()
-            if len(lines) == 1:
-                self._set_aside(batch, lines, why)
-                continue
-            refused: list[tuple[list[bytes], RequestRejected]] = []
-            for part in _parts(lines):
-                try:
-                    self._post(batch.run_id, part)
-                except RequestRejected as error:
-                    refused.append((part, error))
-            waiting.extend(reversed(refused))
+            lines = waiting.pop()
+            try:
+                self._post(batch.run_id, lines)
+            except RequestRejected as error:
+                if len(lines) == 1:
+                    self._set_aside(batch, lines, error)
+                else:
+                    waiting.extend(reversed(_parts(lines)))
 
     def _isolate_poison(self, batch: Batch, failure: ServerFailed) -> None:
         """The server keeps failing on this batch: is it the batch?"""

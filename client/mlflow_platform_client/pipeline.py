@@ -62,6 +62,7 @@ class Pipeline:
         self._urgency = Urgency()
         self._encoder = RecordEncoder()
         self._closing = False
+        self._replaying = settings.replay_on_start
         self._disk_says = ""  # why the spool takes nothing, once said
         self._courier = Courier(server, settings, telemetry, self._urgency)
         self.dead_letters = self._courier.dead_letters(self.spool, self.session)
@@ -103,19 +104,22 @@ class Pipeline:
         return self.queue.wait_committed(seconds, extra=lambda: self._closing)
 
     def flush(self, seconds: float) -> bool:
-        """Until everything handed over is with the server, or set aside."""
+        """Until everything handed over is with the server, or set aside.
+
+        What earlier processes left is waited for as well, but decides nothing.
+        """
         until = time.monotonic() + seconds
         urgency = self._urgency
         with self._hurrying():
             if not self.queue.wait_committed(seconds):
                 return False
             with urgency.condition:
-                while self.session.pending:
+                while self.session.pending or self._replaying:
                     left = until - time.monotonic()
                     if left <= 0 or urgency.stopping:
-                        return False
+                        break
                     urgency.condition.wait(left)
-        return True
+        return not self.session.pending
 
     def close(self, seconds: float) -> bool:
         """Flush, stop, and remove the session if nothing is left in it."""
@@ -130,7 +134,7 @@ class Pipeline:
                 # A thread inside a request is left behind: it is a daemon, and what it sends is
                 # kept once.
                 thread.join(1.0)
-            if flushed and self.queue.depth == 0 and not self.session.pending:
+            if self.queue.depth == 0 and not self.session.pending:
                 self.session.remove()
             else:
                 self.session.close()
@@ -244,11 +248,16 @@ class Pipeline:
         finally:
             if with_texts:
                 self._start_replaying_texts(with_texts)
+            else:
+                self._end_replay()
 
     def _start_replaying_texts(self, sessions: list[Session]) -> None:
         def work() -> None:
-            for session in sessions:
-                replay_texts(self._courier, self.spool, session, lambda _error, count: count > 1)
+            try:
+                for session in sessions:
+                    replay_texts(self._courier, self.spool, session, lambda _, count: count > 1)
+            finally:
+                self._end_replay()
 
         name = "mlflow-platform-replay-texts"
         try:
@@ -256,6 +265,12 @@ class Pipeline:
         except RuntimeError:  # the interpreter is ending
             for session in sessions:
                 session.close()
+            self._end_replay()
+
+    def _end_replay(self) -> None:
+        with self._urgency.condition:
+            self._replaying = False
+            self._urgency.condition.notify_all()
 
 
 def _is_about_us(error: TrackingError, _failures: int) -> bool:

@@ -1,0 +1,160 @@
+import errno
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlflow_platform_client import spool_lane
+from mlflow_platform_client.spool_lane import Lane
+
+
+def lane(folder: Path, **options: object) -> Lane:
+    return Lane(folder / "batches", fsync=False, **options)  # type: ignore[arg-type]
+
+
+def read_all(line: Lane) -> list[bytes]:
+    found: list[bytes] = []
+    while (record := line.read()) is not None:
+        found.append(record)
+    return found
+
+
+class TestNothingIsLostAndOrderIsKept:
+    """Whatever is appended, read, acknowledged and reopened: what is not acknowledged comes again."""
+
+    @settings(deadline=None, max_examples=50)
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("append"), st.integers(1, 30)),
+                st.tuples(st.just("read"), st.integers(1, 40)),
+                st.tuples(st.just("acknowledge"), st.just(0)),
+                st.tuples(st.just("reopen"), st.just(0)),
+            ),
+            max_size=30,
+        )
+    )
+    def test_any_history(
+        self, tmp_path_factory: pytest.TempPathFactory, history: list[tuple[str, int]]
+    ) -> None:
+        folder = tmp_path_factory.mktemp("lane")
+        written = read = acknowledged = 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spool_lane, "SEGMENT_BYTES", 200)
+            line = lane(folder)
+            for action, number in history:
+                if action == "append":
+                    line.append([f"record {written + index}" for index in range(number)])
+                    written += number
+                elif action == "read":
+                    for _ in range(number):
+                        record = line.read()
+                        if record is None:
+                            assert read == written
+                            break
+                        assert record == b"record %d" % read
+                        read += 1
+                elif action == "acknowledge":
+                    line.acknowledge(line.cursor, read - acknowledged)
+                    acknowledged = read
+                else:
+                    line.close()
+                    line = lane(folder)
+                    read = acknowledged
+                assert line.pending == written - acknowledged
+            line.close()
+            again = lane(folder)
+            expected = [b"record %d" % index for index in range(acknowledged, written)]
+            assert read_all(again) == expected
+            again.close()
+
+    def test_acknowledged_segments_are_deleted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(spool_lane, "SEGMENT_BYTES", 100)
+        line = lane(tmp_path)
+        for number in range(10):
+            line.append([f"record {number}" * 5])
+        assert len(list(line.folder.glob("*.log"))) == 10
+        assert line.bytes == sum(path.stat().st_size for path in line.folder.glob("*.log"))
+        read_all(line)
+        line.acknowledge(line.cursor, 10)
+        assert len(list(line.folder.glob("*.log"))) == 1
+
+    def test_a_lost_position_means_sending_again(self, tmp_path: Path) -> None:
+        line = lane(tmp_path)
+        line.append(["a", "b"])
+        line.read()
+        line.acknowledge(line.cursor, 1)
+        line.close()
+        (line.folder / "position").write_bytes(b"")
+        assert read_all(lane(tmp_path)) == [b"a", b"b"]
+
+
+class TestAWriterThatDied:
+    """A block it did not finish was never promised, and hides nothing before it."""
+
+    def test_a_torn_end_is_passed_over(self, tmp_path: Path) -> None:
+        line = lane(tmp_path)
+        line.append(["a"])
+        line.append(["b"])
+        line.close()
+        segment = line.folder / "00000001.log"
+        segment.write_bytes(segment.read_bytes()[:-1])
+        again = lane(tmp_path)
+        again.append(["c"])
+        assert read_all(again) == [b"a", b"c"]
+
+
+class TestSomebodyElsesBytes:
+    """Damage costs what follows it in its segment, is said, and a copy is kept."""
+
+    def test_damage(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        line = lane(tmp_path)
+        line.append(["a"])
+        line.append(["b"])
+        line.close()
+        segment = line.folder / "00000001.log"
+        content = bytearray(segment.read_bytes())
+        content[-2] ^= 1
+        segment.write_bytes(content)
+        kept = tmp_path / "rejected"
+        again = lane(tmp_path, set_aside=kept)
+        again.append(["c"])
+        with caplog.at_level(logging.ERROR):
+            assert read_all(again) == [b"a", b"c"]
+        [copy] = kept.iterdir()
+        assert copy.read_bytes() == bytes(content)
+        assert "is damaged at byte 29" in caplog.text
+        again.acknowledge(again.cursor, 2)
+        again.settle()
+        assert again.pending == 0
+
+
+class TestAFullDisk:
+    """An append that fails leaves nothing behind, and the next one is readable."""
+
+    def test_half_a_block_is_taken_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line = lane(tmp_path)
+        line.append(["a"])
+        real = os.write
+        calls: list[int] = []
+
+        def write_half(fd: int, data: bytes) -> int:
+            calls.append(fd)
+            if len(calls) == 1:
+                return real(fd, bytes(data)[:5])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", write_half)
+            with pytest.raises(OSError, match="No space left"):
+                line.append(["lost"])
+        line.append(["b"])
+        assert read_all(line) == [b"a", b"b"]
+        assert line.pending == 2
