@@ -16,6 +16,9 @@ from infra.settings_interpolation import interpolate
 
 Value = str | int | bool | tuple[str, ...]
 
+MOST_SHOWN = 60
+"""Characters of a wrong value that a message repeats: enough to find it by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -107,7 +110,7 @@ def _unread_variables(environ: Mapping[str, str]) -> list[Problem]:
 
 def _convert(declaration: Declaration, text: str) -> Value:
     """Raises ValueError with the sentence for the user."""
-    shown = "a secret" if declaration.secret else repr(text)
+    shown = "a secret" if declaration.secret else _shortened(repr(text))
     if declaration.derived and text == AUTO:
         return AUTO
     match declaration.kind:
@@ -119,6 +122,10 @@ def _convert(declaration: Declaration, text: str) -> Value:
             return _array(text, shown)
         case "string":
             return _string(declaration, text, shown)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def _string(declaration: Declaration, text: str, shown: str) -> str:
@@ -149,18 +156,18 @@ def _integer(declaration: Declaration, text: str, shown: str) -> int:
     if number is None:
         raise ValueError(f"is {shown}; write a whole number {span}{auto}")
     if (low is not None and number < low) or (high is not None and number > high):
-        raise ValueError(f"is {number}; write a whole number {span}{auto}")
+        raise ValueError(f"is {_shortened(str(number))}; write a whole number {span}{auto}")
     return number
 
 
 def _array(text: str, shown: str) -> tuple[str, ...]:
     try:
         items: object = json.loads(text) if text.strip() else []
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for a thousand brackets
         items = None
     if not isinstance(items, list):
         raise ValueError(f"is {shown}; write a list of texts")  # noqa: TRY004 - a value
     texts: list[object] = items  # pyright: ignore[reportUnknownVariableType]  # JSON
-    if not all(isinstance(item, str) and item.strip() for item in texts):
-        raise ValueError(f"is {shown}; every item must be a text that is not empty")
+    if not all(isinstance(item, str) and item.strip() and item.isprintable() for item in texts):
+        raise ValueError(f"is {shown}; every item must be a text of one line that is not empty")
     return tuple(str(item).strip() for item in texts)

@@ -119,7 +119,7 @@ class TestValues:
             (
                 "allowedHosts",
                 '["a", 1]',
-                "is '[\"a\", 1]'; every item must be a text that is not empty",
+                "is '[\"a\", 1]'; every item must be a text of one line that is not empty",
             ),
             ("healthCheckTimeoutSeconds", "11", "is 11; write a whole number from 1 to 10"),
             (
