@@ -193,8 +193,8 @@ class _Deployment(Registrar):
             kind = "preview" if self.preview else "update"
             how = "failed" if context.errored else "canceled"
             context.tell("error", "", f"{kind} {how}")
-        elif not self.preview and self._wants_final_write():
-            context.writer.write()
+        elif not self.preview:
+            self._finish_state()
         seconds = time.monotonic() - began
         changes = dict(context.changes)
         context.emit(UpdateFinished(changes, seconds, outputs, succeeded))
@@ -374,9 +374,20 @@ class _Deployment(Registrar):
         self._complete(pending, outputs)
         return outputs
 
-    def _wants_final_write(self) -> bool:
-        had = self._context.writer.base.pending_operations
-        return bool(had) or self._request.refresh or self._request.kind == "refresh"
+    def _finish_state(self) -> None:
+        context, request = self._context, self._request
+        if request.kind == "up":
+            for urn in context.writer.give_up_interrupted(self._generator.identities.urns):
+                context.tell(
+                    "warning",
+                    urn,
+                    "its creation was interrupted earlier and the program does not register it "
+                    "any more: whatever the first attempt left behind is not tracked, look for "
+                    "it yourself",
+                )
+        had = context.writer.base.pending_operations
+        if had or request.refresh or request.kind == "refresh":
+            context.writer.write()
 
     def _warn_of_pending_operations(self) -> None:
         pending = self._context.writer.base.pending_operations

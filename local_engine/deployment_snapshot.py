@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
@@ -75,6 +75,16 @@ class SnapshotWriter:
                 self._interrupted = [op for op in self._interrupted if op.resource.urn != new.urn]
             self._settle(done, new)
             self._write()
+
+    def give_up_interrupted(self, registered: Container[str]) -> list[str]:
+        """Forget interrupted creations that were not taken up; returns those now unknown.
+
+        For a URN that is registered the program got past it: there the state is complete.
+        """
+        with self._lock:
+            given_up = [op.resource.urn for op in self._interrupted]
+            self._interrupted = []
+            return [urn for urn in given_up if urn not in registered]
 
     def keep(self, old: ResourceState, new: ResourceState) -> None:
         """Record that `new` follows `old` unchanged; written only where it differs at all."""
