@@ -8,12 +8,15 @@ of 1,000 known metrics in 20 round trips where psycopg2 takes 1,013.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 DRIVERS = ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2")
 """Schemes that guides use; all of them are served by psycopg 3 here."""
 
 _QUERY = {"sslmode"}
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+"""What libpq takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,16 +76,20 @@ def parse_backend_store(uri: str) -> ExternalDatabase:
             f"has the parameter {unknown[0]!r}; only sslmode is taken from it, the server's other "
             "limits come from the timeout settings"
         )
+    ssl_mode = query.get("sslmode")
+    if ssl_mode not in (None, *SSL_MODES):
+        raise ValueError(f"has an sslmode that libpq does not know; write {' or '.join(SSL_MODES)}")
     password = unquote(parts.password) if parts.password else None
     user = unquote(parts.username or "")
     host = parts.hostname or ""
+    authority = f"{quote(user, safe='')}@{f'[{host}]' if ':' in host else host}:{port}"
     return ExternalDatabase(
         engine="postgresql",
-        uri=f"postgresql://{user}@{host}:{port}/{name}",
+        uri=f"postgresql://{authority}/{quote(name, safe='')}",
         host=host,
         port=port,
         name=name,
         user=user,
         password=password,
-        ssl_mode=query.get("sslmode"),
+        ssl_mode=ssl_mode,
     )

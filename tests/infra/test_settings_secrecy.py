@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-import pulumi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import settings
 from infra.settings import SettingsError, load_settings
 
 # The beginning occurs nowhere else: Hypothesis tries words of the source as passwords too.
@@ -154,27 +152,3 @@ class TestNoPasswordStandsInClear:
     def test_a_caller_that_cannot_know_lets_them_through(self) -> None:
         values = {"backendStoreUri": "postgresql://mlflow:hush@db.internal/mlflow"}
         assert refused(values, None) == []
-
-
-class TestTheRunningProgram:
-    """Pulumi says which values it decrypted; the rest it found in clear."""
-
-    VALUES = (
-        ("mlflow-platform:backendStoreUri", "postgresql://mlflow:hush@db.internal/mlflow"),
-        ("mlflow-platform:serverKind", "gunicorn"),
-        ("other:poolSize", "not ours"),
-    )
-
-    @pytest.fixture(autouse=True)
-    def stack_named_team(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pulumi, "get_stack", lambda: "team")
-
-    def test_a_secret_is_read(self) -> None:
-        pulumi.runtime.set_all_config(dict(self.VALUES), ["mlflow-platform:backendStoreUri"])
-        loaded = settings.from_pulumi()
-        assert (loaded.environment, loaded.database.password) == ("team", "hush")
-
-    def test_a_password_in_clear_ends_the_program_without_a_traceback(self) -> None:
-        pulumi.runtime.set_all_config(dict(self.VALUES), [])
-        with pytest.raises(pulumi.RunError, match=r"settings of Pulumi\.team\.yaml:\n"):
-            settings.from_pulumi()

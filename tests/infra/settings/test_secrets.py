@@ -46,6 +46,7 @@ class TestBackendStoreUri:
             ("postgresql://me:hush@/d", "names no host"),
             ("postgresql://me:hush@h", "names no database"),
             ("postgresql://me:hush@h/d?connect_timeout=3", "has the parameter 'connect_timeout'"),
+            ("postgresql://me:hush@h/d?sslmode=yes", "has an sslmode that libpq does not know"),
             ("<<MANAGED_BY_CONNECTION_POOL>>", "is a placeholder for a managed connection pool"),
         ],
     )
@@ -53,6 +54,11 @@ class TestBackendStoreUri:
         (found,) = problems(backendStoreUri=uri)
         assert found.startswith(f"mlflow-platform:backendStoreUri: {words}")
         assert "hush" not in found
+
+    def test_names_that_need_quoting_survive(self) -> None:
+        store = parse_backend_store("postgresql://me%40server:hush@[::1]/my%2Fruns")
+        assert (store.user, store.host, store.name) == ("me@server", "::1", "my/runs")
+        assert store.uri == "postgresql://me%40server@[::1]:5432/my%2Fruns"
 
     @given(password=st.text(alphabet=st.characters(categories=["L", "N"]), min_size=20))
     def test_no_password_survives_in_the_address(self, password: str) -> None:
