@@ -1,28 +1,26 @@
 """The one definition of the MLflow server, rendered by every target.
 
-Owns the command line, the environment, the probes and the shutdown time of `mlflow server`:
-the local target supervises what is rendered here, Kubernetes and Cloud Run put it in a container.
-It leaves alone where the parts come from (a `ServerWiring` says which database, which artifact
-root and which files exist in this place) and what the server is called (`server_address`).
+Owns the command line, the environment and the shutdown time of `mlflow server`: the local target
+supervises what is rendered here, Kubernetes and Cloud Run put it in a container. It leaves alone
+where the parts come from (a `ServerWiring` says which database, which artifact root and which
+files exist in this place), what the server is called (`server_address`) and how it is asked for
+its health (`server_probes`).
 
 Facts the definition rests on (MLflow 3.17):
 
 - Credentials never stand in a URL or an argument: psycopg reads the password from `PGPASSFILE`
   or `PGPASSWORD`.
-- `/health` answers 200 while the database is down, so it proves liveness only; readiness asks
-  for one experiment, which is a real query.
 - `--allowed-hosts` is refused together with `--gunicorn-opts`; the environment variable works
   with both server kinds.
-- `--static-prefix` moves health and the API under the prefix, and the probes with them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from infra.database_endpoint import DatabaseEndpoint
 from infra.server_address import allowed_hosts, bracketed
+from infra.server_probes import Probe, probes
 from infra.settings import PlatformSettings
 from infra.settings_database import parse_backend_store
 
@@ -43,8 +41,6 @@ worker's start, which imports all of MLflow on a machine that may be busy.
 GRACEFUL_SHUTDOWN_SECONDS = 30
 """Requests in flight at SIGTERM are answered; after this many seconds the rest are cut off."""
 
-READINESS_PATH = "/api/2.0/mlflow/experiments/search?max_results=1"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerWiring:
@@ -56,22 +52,6 @@ class ServerWiring:
     auth_config_file: str | None = None  # where the target writes `MlflowServer.auth_config`
     auth_store: DatabaseEndpoint | str | None = None  # users and permissions, when basic
     prometheus_dir: str | None = None  # scratch folder shared by the workers' counters
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Probe:
-    """One question asked of a running server, in Kubernetes' terms and seconds."""
-
-    path: str
-    period_seconds: int
-    timeout_seconds: int
-    failure_threshold: int
-    touches_database: bool
-
-    @property
-    def patience_seconds(self) -> int:
-        """How long the answer may be missing before the target acts on it."""
-        return self.period_seconds * self.failure_threshold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +81,7 @@ def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
         environment=_environment(settings, wiring),
         secret_environment=_secret_environment(settings, wiring),
         auth_config=_auth_config(settings, wiring),
-        **_probes(settings),
+        **probes(settings),
     )
 
 
@@ -219,37 +199,6 @@ def _auth_config(settings: PlatformSettings, wiring: ServerWiring) -> str | None
             "",
         )
     )
-
-
-def _probes(settings: PlatformSettings) -> dict[Literal["startup", "readiness", "liveness"], Probe]:
-    prefix = settings.server.static_prefix
-    timeout = settings.timeouts.health_check_seconds
-    return {
-        # MLflow retries an unreachable database for 105 s before it exits with the reason; a
-        # shorter patience would kill it before it can say so.
-        "startup": Probe(
-            path=f"{prefix}/health",
-            period_seconds=2,
-            timeout_seconds=timeout,
-            failure_threshold=60,
-            touches_database=False,
-        ),
-        "readiness": Probe(
-            path=f"{prefix}{READINESS_PATH}",
-            period_seconds=10,
-            # A real query on a busy server takes longer than a liveness answer.
-            timeout_seconds=max(5, timeout),
-            failure_threshold=3,
-            touches_database=True,
-        ),
-        "liveness": Probe(
-            path=f"{prefix}/health",
-            period_seconds=10,
-            timeout_seconds=timeout,
-            failure_threshold=6,
-            touches_database=False,
-        ),
-    }
 
 
 def _registry_store(settings: PlatformSettings, wiring: ServerWiring) -> str:

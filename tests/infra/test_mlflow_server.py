@@ -63,6 +63,15 @@ class TestTheLocalServer:
         )
 
 
+class TestShutdown:
+    """The process and whoever stops it wait for the same time."""
+
+    def test_what_is_in_flight_is_answered_before_the_end(self) -> None:
+        rendered = server()
+        assert rendered.graceful_shutdown_seconds == 30
+        assert f"--timeout-graceful-shutdown {rendered.graceful_shutdown_seconds}" in UVICORN[1]
+
+
 class TestEachSettingHasItsPlace:
     """A setting changes the part of the definition that it is about, and no other."""
 
@@ -211,39 +220,6 @@ class TestASqliteFile:
         assert rendered.environment == ENVIRONMENT
         assert rendered.secret_environment == ()
         assert rendered.migration_command[-1] == uri
-
-
-class TestProbes:
-    """Readiness asks the database, liveness does not; both follow the static prefix."""
-
-    @pytest.mark.parametrize("prefix", ["", "/mlflow", "/a/b"])
-    def test_paths(self, prefix: str) -> None:
-        rendered = server(serverStaticPrefix=prefix)
-        assert rendered.startup.path == rendered.liveness.path == f"{prefix}/health"
-        assert (
-            rendered.readiness.path == f"{prefix}/api/2.0/mlflow/experiments/search?max_results=1"
-        )
-
-    def test_what_they_touch(self) -> None:
-        rendered = server()
-        touched = [
-            probe.touches_database
-            for probe in (rendered.startup, rendered.readiness, rendered.liveness)
-        ]
-        assert touched == [False, True, False]
-
-    def test_a_health_check_answers_within_its_timeout(self) -> None:
-        quick, slow = server(), server(healthCheckTimeoutSeconds="7")
-        assert (quick.liveness.timeout_seconds, quick.readiness.timeout_seconds) == (2, 5)
-        assert (slow.liveness.timeout_seconds, slow.readiness.timeout_seconds) == (7, 7)
-
-    def test_a_start_may_take_longer_than_mlflow_waits_for_its_database(self) -> None:
-        assert server().startup.patience_seconds > 105
-
-    def test_what_is_in_flight_is_answered_before_the_end(self) -> None:
-        rendered = server()
-        assert rendered.graceful_shutdown_seconds == 30
-        assert f"--timeout-graceful-shutdown {rendered.graceful_shutdown_seconds}" in UVICORN[1]
 
 
 class TestPoolNumbersCount:
