@@ -143,6 +143,4 @@ def _run(
         check=False,
         timeout=TIMEOUT_SECONDS,
     )
-    return Completed(
-        tuple(arguments), completed.returncode, completed.stdout, completed.stderr
-    )
+    return Completed(tuple(arguments), completed.returncode, completed.stdout, completed.stderr)

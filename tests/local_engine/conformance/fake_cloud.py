@@ -41,9 +41,7 @@ class FakeCloud:
         if fault:
             raise CloudRefusedError(fault)
 
-    def create(
-        self, name: str, properties: Properties, **details: Any
-    ) -> tuple[str, Properties]:
+    def create(self, name: str, properties: Properties, **details: Any) -> tuple[str, Properties]:
         """Make a thing; return its id and outputs."""
         made = sum(1 for line in self._lines() if line.get("made") == name) + 1
         id_ = f"{name}-{made}"

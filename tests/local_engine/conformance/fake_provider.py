@@ -76,9 +76,7 @@ class FakeProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request, context):
         news = _plain(request.news)
         try:
-            self._cloud.call(
-                "check", _name(request.urn), inputs=news, olds=_plain(request.olds)
-            )
+            self._cloud.call("check", _name(request.urn), inputs=news, olds=_plain(request.olds))
         except CloudRefusedError as refusal:
             failure = provider_pb2.CheckFailure(property="value", reason=str(refusal))
             return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
@@ -199,9 +197,7 @@ def _name(urn: str) -> str:
 
 
 def _some(changed: bool) -> provider_pb2.DiffResponse.DiffChanges.ValueType:
-    return (
-        provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
-    )
+    return provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
 
 
 def _kind(key: str, olds: Properties, news: Properties) -> Any:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.local_engine.conformance import fake_cloud, fake_provider
+from tests.local_engine.conformance.comparison import differences
 from tests.local_engine.conformance.engines import ENCRYPTION_SALT, Completed, Engine
 from tests.local_engine.conformance.fake_cloud import FakeCloud
 from tests.local_engine.conformance.observations import (
     Outcome,
-    differences,
     normalised_steps,
     read_checkpoint,
     read_history,
@@ -104,13 +104,6 @@ class Stack:
         """Replace Pulumi.yaml."""
         for side in self._sides:
             (side.program / "Pulumi.yaml").write_text(textwrap.dedent(source), encoding="utf-8")
-
-    def append(self, name: str, text: str) -> None:
-        """Add lines to a file in the program's folder, two spaces in."""
-        added = textwrap.indent(textwrap.dedent(text).strip("\n"), "  ") + "\n"
-        for side in self._sides:
-            with (side.program / name).open("a", encoding="utf-8") as file:
-                file.write(added)
 
     def preview(self, *flags: str) -> Outcome:
         """Run `preview --json`."""
@@ -220,8 +213,7 @@ def _json(text: str) -> dict[str, Any]:
 
 def _report(outcomes: Sequence[Outcome], found: Sequence[str]) -> str:
     said = "\n".join(f"--- {o.engine} said:\n{_without_json(o.text)}" for o in outcomes)
-    command = " ".join(outcomes[0].completed.arguments)
-    return "\n".join([f"the engines differ after `{command}`:", *found, said])
+    return "\n".join([f"the engines differ after `{outcomes[0].command}`:", *found, said])
 
 
 def _without_json(text: str) -> str:

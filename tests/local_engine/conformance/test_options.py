@@ -2,99 +2,7 @@
 
 from __future__ import annotations
 
-from tests.local_engine.conformance.observations import before
 from tests.local_engine.conformance.stack import Stack
-
-
-class TestAliases:
-    """A resource that was known by another name, type or parent is the same resource."""
-
-    def test_renamed(self, stack: Stack) -> None:
-        stack.program('a = Thing("old", value=1)\nb = Thing("b", value=a.endpoint)')
-        assert stack.up().ok
-        stack.program("""
-            a = Thing("new", ResourceOptions(aliases=[pulumi.Alias(name="old")]), value=1)
-            b = Thing("b", value=a.endpoint)
-        """)
-        preview = stack.preview("--expect-no-changes")
-        assert preview.ok
-        up = stack.up()
-        assert up.ok
-        assert up.changing == []
-        assert up.changes == {"same": 3}
-        assert up.names == ["b", "new"]
-        assert up.resource("new")["id"] == "old-1"
-        assert up.resource("b")["dependencies"] == [up.resource("new")["urn"]]
-
-        stack.program('a = Thing("new", value=1)\nb = Thing("b", value=a.endpoint)')
-        up = stack.up()
-        assert up.changing == []
-
-    def test_moved_to_another_parent_and_type(self, stack: Stack) -> None:
-        stack.program("""
-            group = Group("group")
-            a = Thing("a", ResourceOptions(parent=group))
-            b = Thing("b", ResourceOptions(parent=group))
-            c = Thing("c")
-        """)
-        assert stack.up().ok
-        stack.program("""
-            group = Group("group")
-            other = Group("other")
-            a = Thing("a", ResourceOptions(aliases=[pulumi.Alias(parent=group)]))
-            b = Thing("b", ResourceOptions(parent=other, aliases=[pulumi.Alias(parent=group)]))
-            c = Thing("c", ResourceOptions(aliases=[pulumi.Alias(type_="fake:index:Thing")]),
-                      type_="fake:index:Widget")
-        """)
-        preview = stack.preview()
-        assert preview.ok
-        assert preview.summary == {"create": 1, "same": 5}
-        up = stack.up()
-        assert up.ok
-        assert up.changing == []
-        assert up.resource("c")["type"] == "fake:index:Widget"
-        assert up.resource("c")["id"] == "c-1"
-
-    def test_a_renamed_component_takes_its_children_along(self, stack: Stack) -> None:
-        stack.program("""
-            group = Group("old")
-            a = Thing("old-a", ResourceOptions(parent=group))
-        """)
-        assert stack.up().ok
-        stack.program("""
-            group = Group("new", ResourceOptions(aliases=[pulumi.Alias(name="old")]),
-                          type_="fake:index:Team")
-            a = Thing("new-a", ResourceOptions(parent=group))
-        """)
-        preview = stack.preview()
-        up = stack.up()
-        assert up.ok
-        assert up.changes == preview.summary
-
-        stack.program("""
-            group = Group("newer", ResourceOptions(aliases=[
-                pulumi.Alias(name="new", type_="fake:index:Team")]))
-            a = Thing("newer-a", ResourceOptions(parent=group))
-        """)
-        preview = stack.preview("--expect-no-changes")
-        assert preview.ok
-        up = stack.up()
-        assert up.ok
-        assert up.changing == []
-        assert up.names == ["newer", "newer-a"]
-
-    def test_by_urn(self, stack: Stack) -> None:
-        stack.program('a = Thing("old", value=1)')
-        assert stack.up().ok
-        stack.program("""
-            a = Thing("new", ResourceOptions(aliases=[
-                "urn:pulumi:dev::conformance::fake:index:Thing::old"]), value=2)
-        """)
-        preview = stack.preview()
-        assert preview.summary == {"same": 1, "update": 1}
-        up = stack.up()
-        assert up.ok
-        assert up.changing == ["update old-1"]
 
 
 class TestIgnoreChanges:
@@ -174,6 +82,16 @@ class TestProtect:
         assert up.exit_code != 0
         assert up.changing == []
         assert up.resource("a")["inputs"]["shape"] == "round"
+
+    def test_unprotected_in_the_state(self, stack: Stack) -> None:
+        stack.program('a = Thing("a", ResourceOptions(protect=True))')
+        up = stack.up()
+        assert up.ok
+        stack.program("")
+        assert stack.command("state", "unprotect", up.resource("a")["urn"], "--yes").ok
+        destroyed = stack.destroy()
+        assert destroyed.ok
+        assert destroyed.changing == ["delete a-1"]
 
 
 class TestRetention:
@@ -261,74 +179,3 @@ class TestAdditionalSecrets:
         assert up.resource("a")["additionalSecretOutputs"] == ["token"]
         assert up.resource("a")["outputs"]["token"] == "<secret>"
         assert up.resource("b")["inputs"]["value"] == "<secret>"
-
-
-class TestExplicitProviders:
-    """A provider may be a resource of the program, with its own configuration."""
-
-    def test_changed_configuration_and_changed_account(self, stack: Stack) -> None:
-        program = """
-            mine = pulumi.ProviderResource("fake", "mine",
-                                           {{"account": "{account}", "level": "{level}"}})
-            a = Thing("a", ResourceOptions(provider=mine))
-            b = Thing("b")
-        """
-        stack.program(program.format(account="one", level="info"))
-        up = stack.up()
-        assert up.ok
-        assert up.resource("a")["provider"] == up.resource("mine")["urn"]
-        assert up.resource("b")["provider"] != up.resource("mine")["urn"]
-
-        stack.program(program.format(account="one", level="debug"))
-        preview = stack.preview()
-        up = stack.up()
-        assert up.ok
-        assert up.changes == preview.summary
-        assert up.changing == []
-
-        stack.program(program.format(account="two", level="debug"))
-        preview = stack.preview()
-        up = stack.up()
-        assert up.ok
-        assert up.changes == preview.summary
-        assert before(up.changing, "create a-2", "delete a-1")
-        assert "delete b-1" not in up.changing
-        assert stack.destroy().ok
-
-
-class TestInvokes:
-    """A program may ask a provider something; the answer is an output."""
-
-    def test_plain_and_output(self, stack: Stack) -> None:
-        stack.program("""
-            answer = pulumi.runtime.invoke("fake:index:ask", {"question": 6}).value
-            a = Thing("a", value=answer["answer"]["question"])
-            later = pulumi.runtime.invoke_output("fake:index:ask", {"question": a.revision})
-            b = Thing("b", value=later.apply(lambda l: l["answer"]["question"]))
-        """)
-        preview = stack.preview()
-        assert preview.ok
-        assert [c["arguments"] for c in preview.calls if c["call"] == "invoke"] == [{"question": 6}]
-        up = stack.up()
-        assert up.ok
-        assert up.resource("a")["inputs"]["value"] == 6
-        assert up.resource("b")["inputs"]["value"] == 1
-
-
-class TestOpaqueDifferences:
-    """A provider that cannot tell what changed leaves the comparison to the engine."""
-
-    def test_the_engine_compares_inputs(self, stack: Stack) -> None:
-        program = """
-            a = Thing("a", type_="fake:index:Opaque", value={{"x": {value}, "y": [1, {value}]}})
-        """
-        stack.program(program.format(value=1))
-        assert stack.up().ok
-        assert stack.preview("--expect-no-changes").ok
-        stack.program(program.format(value=2))
-        preview = stack.preview()
-        assert preview.ok
-        assert preview.ops["a"] == ["update"]
-        up = stack.up()
-        assert up.ok
-        assert up.changing == ["update a-1"]

@@ -10,6 +10,11 @@ import pytest
 from tests.local_engine.conformance.engines import EmbeddedEngine
 from tests.local_engine.conformance.stack import Stack, open_stack
 
+HOOK = """
+after = pulumi.ResourceHook("after", lambda args: None)
+Thing("a", ResourceOptions(hooks=pulumi.ResourceHookBinding(after_create=[after])))
+"""
+
 
 @pytest.fixture
 def stack(embedded: EmbeddedEngine, tmp_path: Path) -> Iterator[Stack]:
@@ -26,12 +31,7 @@ class TestRefusals:
             ('Thing("a", ResourceOptions(import_="x"))', "import_='x'"),
             ('Thing("a", value=pulumi.StringAsset("text"))', "asset"),
             ("pulumi.runtime.register_resource_transform(lambda args: None)", "transform"),
-            (
-                'after = pulumi.ResourceHook("after", lambda args: None)\n'
-                'Thing("a", ResourceOptions(hooks=pulumi.ResourceHookBinding('
-                "after_create=[after])))",
-                "hook",
-            ),
+            (HOOK, "hook"),
         ],
     )
     def test_of_a_program(self, stack: Stack, program: str, named: str) -> None:

@@ -148,8 +148,9 @@ class TestReplaceOnChanges:
 
     def test_named_wildcard_and_other(self, stack: Stack) -> None:
         program = """
-            a = Thing("a", ResourceOptions(replace_on_changes=["value"]), value={value}, size={size})
-            b = Thing("b", ResourceOptions(replace_on_changes=["*"]), value={value}, size={size})
+            inputs = {{"value": {value}, "size": {size}}}
+            a = Thing("a", ResourceOptions(replace_on_changes=["value"]), **inputs)
+            b = Thing("b", ResourceOptions(replace_on_changes=["*"]), **inputs)
             c = Thing("c", ResourceOptions(replace_on_changes=["deep.inner"]),
                       deep={{"inner": {value}, "outer": {size}}})
         """

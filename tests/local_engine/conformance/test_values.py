@@ -150,10 +150,8 @@ class TestConfiguration:
               other:debug: true
         """)
         assert stack.command("config", "set", "zone", "west").ok
-        stack.append("Pulumi.dev.yaml", """
-          conformance:tags: {team: data}
-          conformance:names: [first]
-        """)
+        assert stack.command("config", "set", "--path", "tags.team", "data").ok
+        assert stack.command("config", "set", "--path", "names[0]", "first").ok
         assert stack.command("config", "set", "--secret", "token", "s3cret").ok
         stack.program("""
             config = pulumi.Config()

@@ -26,6 +26,16 @@ from tests.local_engine.conformance.engines import ENCRYPTION_SALT, PASSPHRASE
 
 del pulumi
 
+LATE_IMPORTS = (
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "grpc._channel",
+    "grpc._interceptor",
+    "grpc._server",
+    "grpc._simple_stubs",
+    "grpc.experimental",
+)
+"""What a command would import only when it needs it."""
+
 
 def run(request: dict[str, Any]) -> int:
     """Run one command in a fork and return its exit code."""
@@ -62,7 +72,7 @@ def call_main() -> int:
         return main() or 0
     except SystemExit as exit_:
         if isinstance(exit_.code, str):
-            print(exit_.code, file=sys.stderr)
+            sys.stderr.write(f"{exit_.code}\n")
             return 1
         return exit_.code or 0
 
@@ -86,10 +96,13 @@ def main() -> None:
     for module in pkgutil.walk_packages(local_engine.__path__, "local_engine."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    for late in LATE_IMPORTS:
+        importlib.import_module(late)
     remember_derived_keys()
     gc.freeze()
     for line in sys.stdin:
-        print(run(json.loads(line)), flush=True)
+        sys.stdout.write(f"{run(json.loads(line))}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -78,9 +78,7 @@ class ThingProvider(dynamic.ResourceProvider):
         """Make the thing."""
         return dynamic.CreateResult(*_cloud().create(props["label"], _plain(props)))
 
-    def update(
-        self, id_: str, olds: dict[str, Any], news: dict[str, Any]
-    ) -> dynamic.UpdateResult:
+    def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> dynamic.UpdateResult:
         """Change the thing."""
         return dynamic.UpdateResult(_cloud().update(news["label"], id_, _plain(news)))
 
