@@ -231,7 +231,9 @@ def main() -> int:
                         text=True,
                         check=True,
                     )
-                    found = json.loads(answer.stdout.splitlines()[-1])
+                    # MLflow prints where to look at the run.
+                    lines = [line for line in answer.stdout.splitlines() if line[:1] == "{"]
+                    found = json.loads(lines[-1])
                     results.append({"delay_ms": delay, "way": way, **found})
                     print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     print(as_markdown(results))

@@ -76,7 +76,7 @@ def run(server: ThrowawayServer, metrics: int, outage: float, folder: Path) -> d
     run_id = client.create_run("0").info.run_id
     steps = metrics // METRICS_PER_STEP
     checkpoint = folder / "checkpoint"
-    # The outage begins at a quarter of the training and, with the server's own start, ends within it.
+    # The outage begins at a quarter of the training and ends, the server's start included, in it.
     command = [
         *(sys.executable, __file__, "--train", server.tracking_uri, "--run", run_id),
         *("--spool", str(folder / "spool"), "--checkpoint", str(checkpoint)),

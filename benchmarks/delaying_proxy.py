@@ -27,7 +27,6 @@ class DelayingProxy:
         """Nothing listens yet."""
         self._target = (host, port)
         self._round_trip = round_trip_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, port: int = 0) -> int:
         """Listen, on a free port by default; returns the port."""
@@ -41,10 +40,10 @@ class DelayingProxy:
         except OSError:
             writer.close()
             return
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._carry(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        # Both directions end before either stream is let go: a stream that is forgotten closes.
+        await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+        for stream in (writer, far_writer):
+            stream.close()
 
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         """Everything half a round trip later, however much of it is under way."""

@@ -46,6 +46,7 @@ class FakeTracking:
         self.gate.set()
 
     def __getitem__(self, run: str) -> FakeRun:
+        """One run."""
         return self.runs[run]
 
     def log_batch(self, body: bytes, timeout_seconds: float) -> None:

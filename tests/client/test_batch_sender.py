@@ -1,3 +1,5 @@
+"""Refused items, deleted runs, trouble and poison: what each costs."""
+
 import json
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""MLflow's limits hold for any records, and no run loses its order."""
+
 import json
 from pathlib import Path
 

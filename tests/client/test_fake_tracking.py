@@ -1,3 +1,5 @@
+"""The stand-in server keeps the rules the other tests rely on."""
+
 import json
 from typing import Any
 

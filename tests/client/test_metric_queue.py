@@ -1,3 +1,5 @@
+"""The hand-over: order, bound, waits."""
+
 import threading
 
 from mlflow_platform_client.metric_queue import MetricQueue

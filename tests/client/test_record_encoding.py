@@ -1,3 +1,5 @@
+"""Values survive their encoding; what MLflow would refuse is refused here."""
+
 import json
 import math
 

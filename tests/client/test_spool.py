@@ -1,3 +1,5 @@
+"""Sessions: one owner, no secrets, one bound."""
+
 import os
 import signal
 from pathlib import Path

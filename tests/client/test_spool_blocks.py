@@ -1,3 +1,5 @@
+"""Frames on disk: read back exactly, or noticed."""
+
 import io
 
 import pytest

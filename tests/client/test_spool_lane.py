@@ -1,3 +1,5 @@
+"""Records on disk: nothing lost, order kept, damage and full disks survived."""
+
 import errno
 import logging
 import os
@@ -23,7 +25,7 @@ def read_all(line: Lane) -> list[bytes]:
 
 
 class TestNothingIsLostAndOrderIsKept:
-    """Whatever is appended, read, acknowledged and reopened: what is not acknowledged comes again."""
+    """Append, read, acknowledge, reopen at will: what is not acknowledged comes again."""
 
     @settings(deadline=None, max_examples=50)
     @given(

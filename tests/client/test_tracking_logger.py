@@ -1,3 +1,5 @@
+"""The whole logger against a scripted server."""
+
 import math
 import os
 import sys
