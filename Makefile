@@ -94,7 +94,7 @@ ifdef CONFIG_FILE
 	@mkdir -p $(CLI) && cp Pulumi.yaml $(CLI)/
 	@pulumi --cwd $(CLI) stack select --create local >/dev/null
 	@if grep -q '^encryptionsalt:' Pulumi.local.yaml; then cp Pulumi.local.yaml $(CLI)/; else \
-	  salt=$$(grep '^encryptionsalt:' $(CLI)/Pulumi.local.yaml || true); \
+	  salt=$$(grep -s '^encryptionsalt:' $(CLI)/Pulumi.local.yaml || true); \
 	  { cat Pulumi.local.yaml; echo "$$salt"; } > $(CLI)/Pulumi.local.yaml; fi
 else ifeq ($(PULUMI),pulumi)
 	@pulumi stack select --create $(STACK) >/dev/null

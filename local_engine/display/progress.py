@@ -109,7 +109,12 @@ class Collector:
             terminal.line(line)
         if finished is None:
             return
-        if finished.outputs is not None and not self.options.suppress_outputs:
+        # After a failure the outputs are the last deployment's and would push the reason away.
+        if (
+            finished.succeeded
+            and finished.outputs is not None
+            and not self.options.suppress_outputs
+        ):
             for line in outputs_text(self.old_outputs, finished.outputs, terminal):
                 terminal.line(line)
         for line in resources_lines(
@@ -211,7 +216,8 @@ class DiffDisplay:
                     self._details(event.step)
             elif isinstance(event, StepFinished):
                 step = event.step
-                if step.op == "refresh" and self._wanted(step):
+                # A reading is no step of its own: what it found is.
+                if step.op == "refresh" and (is_stack(step) or is_shown(step)):
                     self._details(step)
 
     def close(self) -> None:

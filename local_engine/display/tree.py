@@ -134,6 +134,8 @@ class TreeDisplay:
         row = self._rows.get(step.urn)
         if row is None:
             row = _Row(step.urn, parent, step, self._clock())
+            # Deletions come children first: what waited for this row hangs below it now.
+            row.children += [other.urn for other in self._rows.values() if other.parent == step.urn]
             self._rows[step.urn] = row
             if parent in self._rows:
                 self._rows[parent].children.append(step.urn)

@@ -174,6 +174,16 @@ Resources:
         assert "providers" not in plain([StepFinished(step, 0.0)])
 
 
+class TestFailure:
+    """The reason is the last thing said: outputs of an earlier deployment do not follow it."""
+
+    def test_outputs_are_left_out(self) -> None:
+        end = UpdateFinished({"same": 1}, 1.0, {"url": "http://here"}, succeeded=False)
+        text = plain([Diagnostic("error", BOOK, "no paper left"), end])
+        assert "no paper left" in text
+        assert "Outputs" not in text
+
+
 class TestDetails:
     """`--diff` shows what changes and nothing that does not, secrets hidden."""
 
@@ -202,7 +212,8 @@ class TestDetails:
         ]
 
     def test_drift_is_told_by_the_providers_detail(self) -> None:
-        step = book_step("refresh", {"a": 1}, {"a": 1}, result_op="update")
+        # A reading is no change of its own (`logical`); what it found is shown all the same.
+        step = book_step("refresh", {"a": 1}, {"a": 1}, result_op="update", logical=False)
         assert step.old is not None
         assert step.new is not None
         step.old.outputs, step.new.outputs = {"a": 1, "b": [{"c": 1}]}, {"a": 2, "b": [{}]}
@@ -273,6 +284,18 @@ class TestTree:
         assert "Group" in text
         assert "moby" in text
         assert "lonely" not in text
+
+    def test_deletions_show_children_though_their_parent_comes_last(self) -> None:
+        display, screen, _ = self.display()
+        group = state("urn:pulumi:dev::shelf::t::g", "t", parent=STACK)
+        child = state(BOOK, "shelf:index:Book", custom=True, parent=group.urn)
+        root = state(STACK, "pulumi:pulumi:Stack")
+        for gone in (child, group, root):
+            step = Step(op="delete", urn=gone.urn, type=gone.type, old=gone, new=None)
+            display(StepStarted(step))
+            display(StepFinished(step, 0.0))
+        rows = [line.split()[:3] for line in shown([], display, screen).splitlines() if "-" in line]
+        assert [row[-1] for row in rows] == ["shelf-dev", "t", "shelf:index:Book"]
 
     def test_step_that_never_ended_is_called_interrupted(self) -> None:
         display, screen, _ = self.display()
