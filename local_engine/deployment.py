@@ -143,7 +143,7 @@ class _Deployment(Registrar):
         project = request.project_name
         self.preview = request.is_preview
         self._cancel = cancel
-        sink = _one_at_a_time(sink)
+        self._sink = sink = _Sink(sink)
         base = request.snapshot or Snapshot()
         # The engine marks old states while it works; the caller's stay as they are.
         base = replace(base, resources=[state.copy() for state in base.resources])
@@ -184,6 +184,9 @@ class _Deployment(Registrar):
             context.errored = True
         except (EngineError, ProviderError) as error:
             context.tell("error", "", error.message)
+        except KeyboardInterrupt:
+            self._abandon()
+            raise
         finally:
             self._finished = True
             outputs = self._settle_stack_outputs()
@@ -414,6 +417,7 @@ class _Deployment(Registrar):
     def _abandon(self) -> None:
         """Stop at once: the last state saved stands, what was under way stays on record in it."""
         self._context.writer.freeze()
+        self._sink.mute()
         self._context.stop()
         self._host.close()
 
@@ -430,11 +434,18 @@ class _Deployment(Registrar):
         return log
 
 
-def _one_at_a_time(sink: Callable[[Event], None]) -> Callable[[Event], None]:
-    lock = threading.RLock()
+class _Sink:
+    """Sends one event at a time, and none after a stop at once: nobody shows them any more."""
 
-    def send(event: Event) -> None:
-        with lock:
-            sink(event)
+    def __init__(self, sink: Callable[[Event], None]) -> None:
+        self._sink = sink
+        self._lock = threading.RLock()
+        self._muted = False
 
-    return send
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if not self._muted:
+                self._sink(event)
+
+    def mute(self) -> None:
+        self._muted = True

@@ -43,8 +43,9 @@ def _forget_missing(resources: list[ResourceState]) -> None:
     for state in resources:
         state.dependencies = [urn for urn in state.dependencies if urn in present]
         state.property_dependencies = {
-            key: [urn for urn in urns if urn in present]
+            key: kept
             for key, urns in state.property_dependencies.items()
+            if (kept := [urn for urn in urns if urn in present])
         }
         state.replace_with = [urn for urn in state.replace_with if urn in present]
         if state.deleted_with not in present:

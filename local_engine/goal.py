@@ -158,7 +158,7 @@ def seconds(duration: str) -> float:
         raise EngineError(
             f"unable to parse customTimeout Value {duration}: write a number and a unit, like 5m"
         )
-    total = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in pieces)
+    total = sum((float(number) * _UNIT_SECONDS[unit] for number, unit in pieces), 0.0)
     return int(total) if total.is_integer() else total
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import importlib
 import io
 import logging
 import os
@@ -80,7 +81,11 @@ class ProgramRun:
             _surroundings(self._settings.directory),
             _captured_output(self._emit),
         ):
-            return contextvars.Context().run(self._run, channel)
+            try:
+                return contextvars.Context().run(self._run, channel)
+            except KeyboardInterrupt:
+                self._abandon()
+                raise
 
     def cancel(self) -> None:
         """End the program at its next wait; calls under way are answered first."""
@@ -123,9 +128,6 @@ class ProgramRun:
             loop.run_until_complete(task)
         except asyncio.CancelledError:
             return None
-        except KeyboardInterrupt:
-            self._abandon()
-            raise
         except SystemExit as stop:
             return _exit_message(stop)
         except pulumi.RunError as error:
@@ -193,10 +195,14 @@ def _surroundings(directory: Path) -> Generator[None]:
     main = sys.modules.get("__main__")
     sys.argv = ["."]
     os.chdir(directory)
+    # An importer of "." remembers the directory that "." was when it was made.
+    sys.path_importer_cache.pop(".", None)
+    importlib.invalidate_caches()
     try:
         yield
     finally:
         os.chdir(cwd)
+        sys.path_importer_cache.pop(".", None)
         sys.argv, sys.path[:] = argv, path
         if main is not None:
             sys.modules["__main__"] = main
