@@ -15,53 +15,71 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlflow_platform_client.configuration import ClientSettings
 from mlflow_platform_client.configuration_mlflow import briefly
 from mlflow_platform_client.deadline import within
-from mlflow_platform_client.errors import ArtifactStoreFailed, ServerUnreachable
+from mlflow_platform_client.errors import ArtifactStoreFailed, ServerUnreachable, TrackingError
 from mlflow_platform_client.masking import mask, mask_exception
 from mlflow_platform_client.preflight_step import StepFailed, Verdict
+from mlflow_platform_client.tracking_api import TrackingApi
 
 FOLDER = "preflight"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def probe_artifacts(location: str, *, tracking_uri: str, settings: ClientSettings) -> Verdict:
+def probe_artifacts(location: str, api: TrackingApi) -> Verdict:
     """Write, read back, compare, and take away again.
 
     Raises:
         ArtifactStoreFailed: with the store's own words.
         StepFailed: the bytes differ, or end up where nobody will look for them.
     """
+    settings = api.settings
     shown = mask(location, settings.secrets())
     if not location:
         raise StepFailed(
             "the run has no artifact location", "Start the server with --default-artifact-root."
         )
-    _check_folder_is_the_servers(location, tracking_uri)
+    _check_folder_is_the_servers(location, api.tracking_uri)
+    action = f"write an artifact to {shown}"
     content = f"written by the preflight, {uuid.uuid4()}\n".encode()
     try:
         with briefly(settings):
             read = within(
                 2 * settings.preflight_timeout_seconds,
-                f"write an artifact to {shown}",
-                lambda: _round_trip(location, tracking_uri, content),
+                action,
+                lambda: _round_trip(location, api.tracking_uri, content),
             )
     except ServerUnreachable:
         raise
     except Exception as error:
-        words = " ".join(mask(str(error), settings.secrets()).split())[:500]
-        cause = type(error).__name__
-        raise ArtifactStoreFailed(
-            f"could not write an artifact to {shown}: {cause}: {words}"
-        ) from mask_exception(error, settings.secrets())
+        words = _words_of_the_server(location, api) or f"{type(error).__name__}: {error}"
+        said = " ".join(mask(words, settings.secrets()).split())[:500]
+        raise ArtifactStoreFailed(f"could not {action}: {said}") from mask_exception(
+            error, settings.secrets()
+        )
     if read != content:
         raise StepFailed(
-            f"an artifact of {len(content)} bytes was read back from {shown} as {len(read)} others",
+            f"{len(content)} bytes were written to {shown} and {len(read)} others read back",
             "A proxy or a cache changes what is stored: let requests to the server pass untouched.",
         )
     through = "through the server" if _is_served(location) else "directly"
     return Verdict(f"{len(content)} bytes written to {shown} and read back, {through}")
+
+
+def _words_of_the_server(location: str, api: TrackingApi) -> str | None:
+    """Why an upload through the server fails: MLflow's retries throw its answer away."""
+    if urlsplit(location).scheme != "mlflow-artifacts":
+        return None
+    path = urlsplit(location).path.strip("/")
+    try:
+        api.put(
+            f"/api/2.0/mlflow-artifacts/artifacts/{path}/{FOLDER}/{uuid.uuid4().hex}.txt",
+            b"",
+            action="upload",
+        )
+    except TrackingError as error:
+        return str(error).removeprefix("could not upload: ")
+    return None
 
 
 def _round_trip(location: str, tracking_uri: str, content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlflow_platform_client.artifact_probe import probe_artifacts
 from mlflow_platform_client.clock import Clock
-from mlflow_platform_client.errors import RequestRejected, TrackingError
+from mlflow_platform_client.errors import AuthenticationFailed, RequestRejected, TrackingError
 from mlflow_platform_client.findings import Outcome
 from mlflow_platform_client.preflight_step import Step, StepFailed, Verdict
 from mlflow_platform_client.server_health import reach_server
@@ -60,6 +60,9 @@ def _authenticate(visit: Visit) -> Verdict:
 def _compare_versions(visit: Visit) -> Verdict:
     try:
         answer = visit.api.ask("/version", action="ask for the server's version")
+    except AuthenticationFailed:
+        # Said once, by the step whose question it is.
+        return Verdict("the server tells its version to callers it knows", None, Outcome.NOT_RUN)
     except RequestRejected as error:
         if error.status != 404:
             raise
@@ -191,11 +194,7 @@ def _log_metric(visit: Visit) -> Verdict:
 
 
 def _store_artifact(visit: Visit) -> Verdict:
-    return probe_artifacts(
-        visit.artifact_uri or visit.artifact_location or "",
-        tracking_uri=visit.api.tracking_uri,
-        settings=visit.api.settings,
-    )
+    return probe_artifacts(visit.artifact_uri or visit.artifact_location or "", visit.api)
 
 
 STEPS: tuple[Step[Visit], ...] = (

@@ -150,14 +150,13 @@ def _about_identity(error: AuthenticationFailed, settings: ClientSettings) -> st
             "on the experiment (or roles/run.invoker on a Cloud Run service)."
         )
     if settings.username and settings.password:
-        source = settings.source_of("password")
         return (
             f"User name or password is wrong: check {_where('username', settings)} and "
-            f"{source}; a password changed in the platform's settings does not change that of an "
-            "existing MLflow user."
+            f"{_where('password', settings)}; a password changed in the platform's settings does "
+            "not change that of an existing MLflow user."
         )
     if settings.token:
-        return f"The token is wrong or expired: fetch a new one into {settings.source_of('token')}."
+        return f"The token is wrong or expired: fetch a new one into {_where('token', settings)}."
     return (
         "The server wants to know who asks: set MLFLOW_TRACKING_USERNAME and "
         "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
@@ -165,4 +164,5 @@ def _about_identity(error: AuthenticationFailed, settings: ClientSettings) -> st
 
 
 def _where(name: str, settings: ClientSettings) -> str:
-    return str(settings.source_of(name))
+    """The name a value has where it was found."""
+    return settings.source_of(name).name or name

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -46,8 +47,9 @@ class Send(Protocol):
         path: str,
         *,
         timeout: tuple[float, float],
-        params: Mapping[str, str] | None,
-        body: Mapping[str, object] | None,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Answer, or raise what the transport raises."""
         ...
@@ -66,8 +68,9 @@ class MlflowSend:
         path: str,
         *,
         timeout: tuple[float, float],
-        params: Mapping[str, str] | None,
-        body: Mapping[str, object] | None,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         """Send it, as the job itself would."""
         # MLflow does not annotate these.
@@ -83,6 +86,7 @@ class MlflowSend:
             timeout=timeout,
             **({} if params is None else {"params": dict(params)}),
             **({} if body is None else {"json": dict(body)}),
+            **({} if content is None else {"data": content}),
         )
         return Answer(
             status=response.status_code,
@@ -114,6 +118,10 @@ class TrackingApi:
         path = f"/api/2.0/mlflow/{path}"
         return self._document(self._answer("POST", path, action=action, body=body), action)
 
+    def put(self, path: str, content: bytes, *, action: str) -> Answer:
+        """An upload, for the server's own words about why it fails."""
+        return self._answer("PUT", path, action=action, content=content)
+
     def _answer(
         self,
         method: str,
@@ -123,6 +131,7 @@ class TrackingApi:
         seconds: float | None = None,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
         settings = self.settings
         connect, read = (
@@ -133,7 +142,14 @@ class TrackingApi:
             answer = within(
                 connect + read + 1,
                 action,
-                lambda: self._send(method, path, timeout=(connect, read), params=params, body=body),
+                lambda: self._send(
+                    method,
+                    path,
+                    timeout=(connect, read),
+                    params=params,
+                    body=body,
+                    content=content,
+                ),
             )
         if answer.status != 200:
             raise self._error(answer, action)
@@ -143,7 +159,7 @@ class TrackingApi:
         document = answer.document() or {}
         code = document.get("error_code")
         said = document.get("message") or _words(answer)
-        text = " ".join(mask(str(said), self.settings.secrets()).split())[:500]
+        text = " ".join(mask(_without_sql(str(said)), self.settings.secrets()).split())[:500]
         shown = (
             f"HTTP {answer.status}" + (f" {code}" if code else "") + (f": {text}" if text else "")
         )
@@ -162,7 +178,18 @@ class TrackingApi:
         return document
 
 
+# SQLAlchemy's errors carry the statement and its parameters: much text, and the users' data.
+_SQL = re.compile(
+    r"\s*(?:\[SQL: .*|\(Background on this error at: .*|\(raised as a result of [^)]*\)\s*)",
+    re.DOTALL,
+)
+
+
+def _without_sql(said: str) -> str:
+    return _SQL.sub("", said)
+
+
 def _words(answer: Answer) -> str:
-    if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
+    if answer.body.lstrip()[:1] == b"<":
         return "an HTML page"
     return answer.body[:2000].decode("utf-8", "replace")
