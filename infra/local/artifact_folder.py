@@ -12,7 +12,7 @@ from pathlib import Path
 import pulumi
 from pulumi.dynamic import Resource
 
-from infra.local.layout import private_directory, unwritable_ancestor
+from infra.local.layout import has_content, private_directory, unwritable_ancestor
 from infra.local.provider import LocalProvider, Properties
 from infra.local.supervision import remove_folder
 
@@ -65,14 +65,6 @@ class ArtifactFolderProvider(LocalProvider):
         """Keep it, unless the stack says that its data goes with it."""
         if props.get("purge"):
             remove_folder(Path(props["path"]))
-
-
-def has_content(folder: Path) -> bool:
-    """Whether there is anything in it that we can see."""
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False
 
 
 class ArtifactFolder(Resource, module="local", name="ArtifactFolder"):

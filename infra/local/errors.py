@@ -19,6 +19,10 @@ Result = TypeVar("Result")
 class LocalPlatformError(Exception):
     """The platform on this machine cannot do what was asked; the message says what to do next."""
 
+    # A formatted traceback ends in `module.Name: message`; where the class lives is no reader's
+    # concern.
+    __module__ = "builtins"
+
 
 def without_frames(call: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Let `LocalPlatformError` leave `call` with its sentence and no stack frames.

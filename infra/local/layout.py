@@ -115,3 +115,11 @@ def unwritable_ancestor(path: Path) -> Path | None:
             usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
             return None if usable else folder
     return None
+
+
+def has_content(folder: Path) -> bool:
+    """Whether there is anything in it that we can see."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False

@@ -14,7 +14,6 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from infra.database_endpoint import DatabaseEndpoint
-from infra.local.artifact_folder import has_content
 from infra.local.errors import LocalPlatformError
 from infra.local.layout import Layout
 from infra.local.postgres_binaries import binaries_version, binary_directory, missing_binary
@@ -29,7 +28,7 @@ class PostgresProvider(LocalProvider):
     replace_on = frozenset({"directory"})
 
     def problems(self, olds: Properties, news: Properties) -> Iterable[tuple[str, str]]:
-        """Missing programs, a taken port, a move that would leave the data behind."""
+        """Missing programs, a taken port. (A move of the folder is the supervisor's to refuse.)"""
         if olds.get("postgres_bin_dir") != news["postgres_bin_dir"]:
             missing = missing_binary(Path(news["postgres_bin_dir"]))
             if missing:
@@ -38,16 +37,6 @@ class PostgresProvider(LocalProvider):
             taken = PostgresServer(news).port_problem()
             if taken:
                 yield "port", taken
-        old, new = Layout(Path(olds.get("directory", news["directory"]))), _layout(news)
-        if old != new and has_content(old.data) and not has_content(new.data):
-            yield (
-                "directory",
-                (
-                    f"the platform's folder would change from {old.root} to {new.root}, and every "
-                    "experiment would stay behind: stop the platform (`make down`), move the "
-                    f"folder (`mv {old.root} {new.root}`), and deploy again"
-                ),
-            )
 
     def make(self, props: Properties) -> tuple[str, Properties]:
         """Make or adopt the data directory and start the server on it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pulumi
 from pulumi.dynamic import Resource
 
-from infra.local.layout import Layout, interpreter, unwritable_ancestor
+from infra.local.layout import Layout, has_content, interpreter, unwritable_ancestor
 from infra.local.provider import LocalProvider, Properties
 from infra.local.supervision import Supervision, remove_folder
 from infra.local.supervisor_files import socket_path, unusable_path
@@ -24,9 +24,22 @@ class SupervisorProvider(LocalProvider):
     replace_on = frozenset({"directory"})
 
     def problems(self, olds: Properties, news: Properties) -> Iterable[tuple[str, str]]:
-        """A folder that cannot be written to, or whose name supervisord cannot hold."""
-        del olds
+        """A folder that cannot be written to or named, or a move that leaves the data behind.
+
+        Everything else depends on this resource: what is refused here has stopped nothing yet.
+        """
         root = Path(news["directory"])
+        old, new = Layout(Path(olds.get("directory", root))), Layout(root)
+        if old != new and has_content(old.data) and not has_content(new.data):
+            yield (
+                "directory",
+                (
+                    f"the platform's folder would change from {old.root} to {new.root}, and every "
+                    "experiment would stay behind: stop the platform (`make down`), move the "
+                    f"folder (`mv {old.root} {new.root}`), and deploy again"
+                ),
+            )
+            return
         blocker = unwritable_ancestor(root)
         if blocker is not None:
             yield (

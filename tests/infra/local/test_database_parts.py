@@ -14,12 +14,12 @@ from infra.local import log_tail, schema_revision
 from infra.local.errors import LocalPlatformError
 from infra.local.log_tail import LogTail, known_cause, masked
 from infra.local.mlflow_process import lent_names
-from infra.local.postgres import PostgresProvider
 from infra.local.postgres_binaries import binary_directory, major_version, missing_binary
 from infra.local.postgres_cluster import Cluster
 from infra.local.privileges import Privileges
 from infra.local.schema_revision import installed_revisions, read_revisions, store_revision
 from infra.local.scram import scram_verifier
+from infra.local.supervisor import SupervisorProvider
 
 
 class TestInstalledRevisions:
@@ -113,10 +113,9 @@ class TestDataDirectory:
     def test_a_move_that_leaves_data_behind_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "old" / "postgresql").mkdir(parents=True)
         (tmp_path / "old" / "postgresql" / "PG_VERSION").touch()
-        same = {"host": "127.0.0.1", "port": 1, "postgres_bin_dir": "x"}
-        olds = {**same, "directory": str(tmp_path / "old")}
-        news = {**same, "directory": str(tmp_path / "new")}
-        (failure,) = PostgresProvider().check(olds, news).failures
+        olds, news = {"directory": str(tmp_path / "old")}, {"directory": str(tmp_path / "new")}
+        # By the supervisor, which everything depends on: nothing has been stopped yet.
+        (failure,) = SupervisorProvider().check(olds, news).failures
         assert failure.property == "directory"
         assert f"mv {tmp_path / 'old'} {tmp_path / 'new'}" in failure.reason
 
