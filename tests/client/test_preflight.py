@@ -236,8 +236,9 @@ class TestWhoAsks:
                 "documentation."
             ),
             (
-                "User name or password is wrong: check --username and --password; a password changed "
-                "in the platform's settings does not change that of an existing MLflow user."
+                "User name or password is wrong: check --username and --password; a password "
+                "changed in the platform's settings does not change that of an existing MLflow "
+                "user."
             ),
         )
         assert outcomes(report)["versions"] == "not_run"
