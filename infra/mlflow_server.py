@@ -148,18 +148,17 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": _flag(settings.server.job_execution),
         # The server is itself a client of the store it serves artifacts from.
         "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": str(settings.timeouts.server_artifact_seconds),
+        # SQLite too: its pool deadlocks as PostgreSQL's does when it is too small.
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(settings.pool.size),
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(settings.pool.max_overflow),
+        "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(settings.pool.recycle_seconds),
     }
     if settings.server.cors_allowed_origins:
         environment["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(
             settings.server.cors_allowed_origins
         )
     if isinstance(wiring.backend_store, DatabaseEndpoint):
-        environment |= {
-            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(settings.pool.size),
-            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(settings.pool.max_overflow),
-            "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": str(settings.pool.recycle_seconds),
-            "PGOPTIONS": f"-c statement_timeout={settings.timeouts.server_query_seconds}s",
-        }
+        environment["PGOPTIONS"] = f"-c statement_timeout={settings.timeouts.server_query_seconds}s"
         if wiring.password_file:
             environment["PGPASSFILE"] = wiring.password_file
     if settings.authentication.kind == "basic":

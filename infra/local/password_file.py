@@ -76,7 +76,8 @@ class PasswordFile(Resource, module="local", name="PasswordFile"):
             "path": str(path),
             "host": endpoint.host,
             "port": endpoint.port,
-            "database": endpoint.name,
+            # The same user's other databases too: a registry may have one of its own.
+            "database": "*",
             "user": endpoint.user,
             "password": pulumi.Output.secret(password),
             "state": "intact",

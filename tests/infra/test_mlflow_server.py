@@ -210,14 +210,19 @@ class TestBasicAuthentication:
 
 
 class TestASqliteFile:
-    """A file has neither a pool nor a password."""
+    """A file has no password, and a pool that can run dry like any other."""
 
     def test_command_and_environment(self) -> None:
         uri = "sqlite:////srv/mlflow.db"
         rendered = server(backendStoreUri=uri, wired=wiring(backend_store=uri, password_file=None))
         assert option(rendered, "--backend-store-uri") == uri
         assert option(rendered, "--workers") == "1"
-        assert rendered.environment == ENVIRONMENT
+        pool = {
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20",
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60",
+            "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
+        }
+        assert rendered.environment == ENVIRONMENT | pool
         assert rendered.secret_environment == ()
         assert rendered.migration_command[-1] == uri
 
