@@ -32,6 +32,7 @@ _logger = logging.getLogger(__name__)
 
 _ENTRIES_AT_ONCE = 200  # encoded before the interpreter is offered to the training thread
 _YIELD_SECONDS = 0.0001
+_TOO_DEEP_TO_YIELD = 10_000
 _RECORDS_IN_BLOCK = 4000
 _DISK_PAUSE_SECONDS = 0.5
 
@@ -159,7 +160,8 @@ class Pipeline:
     # --- writer thread -----------------------------------------------------------------------
 
     def _write(self) -> None:
-        delay = 0.0 if self._settings.durable else self._settings.spool_delay_ms / 1000
+        # Half of the delay to gather, half to encode, write and sync: then the promise holds.
+        delay = 0.0 if self._settings.durable else self._settings.spool_delay_ms / 2000
         while not (self._closing and self.queue.depth == 0):
             taken = cast("list[HandedOver]", self.queue.take(delay))
             encoded, size = Encoded(), 0
@@ -169,7 +171,8 @@ class Pipeline:
                 size += sum(map(size_of, part))
                 if start + _ENTRIES_AT_ONCE < len(taken):
                     if len(encoded.batches) + len(encoded.texts) < _RECORDS_IN_BLOCK:
-                        time.sleep(_YIELD_SECONDS)
+                        if self.queue.depth < _TOO_DEEP_TO_YIELD:
+                            time.sleep(_YIELD_SECONDS)
                         continue
                     self._put_away(encoded, size)
                     encoded, size = Encoded(), 0

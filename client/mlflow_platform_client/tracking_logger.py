@@ -8,8 +8,9 @@
                 logger.commit()          # everything up to here is on disk
                 save_checkpoint(step)
 
-The promise. A value handed over is on disk after at most `spool_delay_ms` (100 ms), or when the
-call returns in `durable` mode; from then on it reaches the server once, whatever happens to this
+The promise. A value handed over is on disk after at most `spool_delay_ms` (100 ms; a loop faster
+than the disk is ahead of it by at most `queue_max_items`), or when the call returns in `durable`
+mode; from then on it reaches the server once, whatever happens to this
 process, the server or the network, as long as somebody starts a logger (or `spool replay`) on the
 same spool. A call never raises and never waits longer than `max_block_ms`. Dropped is nothing,
 until the spool's bound is reached and the memory behind it is full: then the newest values, counted
