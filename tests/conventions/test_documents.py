@@ -23,7 +23,8 @@ def shown_commands(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:bash|sh|console)\n(.*?)```", text, re.DOTALL)
     inline = re.findall(r"`((?:make|python -m) [^`]+)`", text)
-    return [line.strip() for block in blocks for line in block.splitlines() if line.strip()] + inline
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line] + inline
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -118,7 +118,7 @@ class TestStartUpIsLight:
 class TestFileNames:
     """Inside `infra`, no file hides a module of the standard library or its own subject."""
 
-    VAGUE = {"helper", "helpers", "util", "utils", "common", "manager", "misc"}
+    VAGUE = frozenset({"helper", "helpers", "util", "utils", "common", "manager", "misc"})
 
     def test_no_standard_library_name(self) -> None:
         names = {path.stem for path in (ROOT / "infra").glob("*.py")} - {"__init__"}
