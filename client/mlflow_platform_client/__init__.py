@@ -31,8 +31,13 @@ if TYPE_CHECKING:
         TrackingError,
     )
     from mlflow_platform_client.findings import Finding, PreflightReport, TrackedRun
+    from mlflow_platform_client.logging_settings import LoggingSettings
     from mlflow_platform_client.masking import MaskingFilter, mask, mask_handlers
+    from mlflow_platform_client.prometheus_export import PrometheusCollector
+    from mlflow_platform_client.request_logging import RequestLogger, RequestRecord
+    from mlflow_platform_client.rl_data import normalize_rl_data
     from mlflow_platform_client.status_reading import TrackingStatus, read_tracking_status
+    from mlflow_platform_client.tracking_logger import TrackingLogger
     from mlflow_platform_client.training_preflight import preflight
 
 __all__ = [
@@ -42,10 +47,14 @@ __all__ = [
     "ClientSettings",
     "ConfigurationError",
     "Finding",
+    "LoggingSettings",
     "MaskingFilter",
     "Origin",
     "PreflightFailed",
     "PreflightReport",
+    "PrometheusCollector",
+    "RequestLogger",
+    "RequestRecord",
     "RequestRejected",
     "ServerFailed",
     "ServerUnreachable",
@@ -53,9 +62,11 @@ __all__ = [
     "StatusFileError",
     "TrackedRun",
     "TrackingError",
+    "TrackingLogger",
     "TrackingStatus",
     "mask",
     "mask_handlers",
+    "normalize_rl_data",
     "preflight",
     "read_tracking_status",
     "resolve_settings",
@@ -64,13 +75,19 @@ __all__ = [
 _WHERE = {
     "ClientSettings": "configuration",
     "Finding": "findings",
+    "LoggingSettings": "logging_settings",
     "MaskingFilter": "masking",
     "Origin": "configuration",
     "PreflightReport": "findings",
+    "PrometheusCollector": "prometheus_export",
+    "RequestLogger": "request_logging",
+    "RequestRecord": "request_logging",
     "TrackedRun": "findings",
+    "TrackingLogger": "tracking_logger",
     "TrackingStatus": "status_reading",
     "mask": "masking",
     "mask_handlers": "masking",
+    "normalize_rl_data": "rl_data",
     "preflight": "training_preflight",
     "read_tracking_status": "status_reading",
     "resolve_settings": "configuration",

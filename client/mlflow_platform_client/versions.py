@@ -33,11 +33,16 @@ def compare_versions(*, client: str, server: str) -> Comparison:
             "Check by hand that client and server have the same major version.",
         )
     if here.major != there.major:
+        remedy = f"Install mlflow-skinny {there.major}.* here; a server is never downgraded."
+        if there.major < here.major:
+            remedy = (
+                f"Upgrade the server to MLflow {here.major}, or install mlflow-skinny "
+                f"{there.major}.* here."
+            )
         return Comparison(
             Outcome.FAILED,
             f"the client is MLflow {client}, the server {server}: the major versions differ",
-            f"Install the server's major version here (mlflow-skinny=={there.major}.*), or upgrade "
-            "the server.",
+            remedy,
         )
     if there.minor < here.minor:
         return Comparison(

@@ -273,7 +273,7 @@ class TestVersions:
         step, message, remedy = only_failure(report)
         assert (step, remedy) == (
             "versions",
-            "Install the server's major version here (mlflow-skinny==2.*), or upgrade the server.",
+            "Upgrade the server to MLflow 3, or install mlflow-skinny 2.* here.",
         )
         assert message.endswith("the server 2.22.0: the major versions differ")
         # The others were looked at all the same.
