@@ -14,10 +14,9 @@ from typing import Any, cast
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime.proto import errors_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local_engine.diff import DiffResult
-from local_engine.errors import EngineError
 from local_engine.events import PropertyDiff
 from local_engine.property_values import (
     PropertyMap,
@@ -33,7 +32,6 @@ from local_engine.resource_state import ResourceState, urn_name, urn_type
 # The generated modules carry no usable types.
 _pb: Any = provider_pb2
 _grpc: Any = provider_pb2_grpc
-_errors: Any = errors_pb2
 
 _KINDS = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
 _CHANGES = ("unknown", "none", "some")
@@ -356,8 +354,8 @@ class ProviderClient:
 
     def _half_made(self, error: grpc.RpcError, sent: PropertyMap) -> Applied:
         for detail in _details(error):
-            if detail.Is(_errors_failed().DESCRIPTOR):
-                failed = _errors_failed()()
+            if detail.Is(_pb.ErrorResourceInitFailed.DESCRIPTOR):
+                failed = _pb.ErrorResourceInitFailed()
                 detail.Unpack(failed)
                 return Applied(
                     failed.id,
@@ -381,10 +379,6 @@ def keep_secret(answered: PropertyMap, sent: PropertyMap) -> PropertyMap:
         elif not isinstance(answer, Secret) and contains_secret(value):
             result[key] = Secret(strip_secrets(answer))
     return result
-
-
-def _errors_failed() -> Any:
-    return _pb.ErrorResourceInitFailed
 
 
 def _failures(answer: Any) -> list[CheckFailure]:
@@ -451,6 +445,3 @@ def refuse_check(failures: Sequence[CheckFailure], state: ResourceState) -> list
         else f"{state.type} resource '{state.name}' has a problem: {failure.reason}"
         for failure in failures
     ]
-
-
-__all__ = ["Applied", "CheckFailure", "DiffUnavailable", "EngineError", "ProviderClient"]

@@ -1,10 +1,9 @@
 """Where providers come from: started as child processes, or attached where one listens already.
 
-Owns finding and starting them, forwarding what they print, and seeing to it that none outlives
-this process. The provider of dynamic resources is `python -m pulumi.dynamic`, the same program
-that Pulumi's CLI runs; it takes half a second to import, so it is started before the user's
-program is and waited for only when it is needed. What is said to a provider is in
-`providers_client.py`.
+Owns finding them and ending them with the deployment. The provider of dynamic resources is
+`python -m pulumi.dynamic`, the same program that Pulumi's CLI runs; it is started before the
+user's program is and waited for only when it is needed (`providers_process.py`). What is said to
+a provider is in `providers_client.py`.
 
 A package that would reach a real cloud is refused unless it is attached through Pulumi's own
 `PULUMI_DEBUG_PROVIDERS=name:port`, which is how the simulated clouds come in: this engine has
@@ -13,23 +12,20 @@ none of the safeguards (plugin versions, checksums, policies) that a cloud accou
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
 from local_engine.errors import EngineError
-from local_engine.events import Diagnostic, Severity
+from local_engine.events import Diagnostic
 from local_engine.providers_client import ProviderClient
+from local_engine.providers_process import ProviderProcess, Severity, start_dynamic, take_early
 
 DYNAMIC_PACKAGE = "pulumi-python"
 INSTALL_HINT = "install the Pulumi CLI (https://www.pulumi.com/docs/install/) and run it there"
@@ -75,108 +71,10 @@ _CLOUD_PACKAGES = frozenset(
     }
 )
 
-# The child ends with this process, however that ends: it holds the reading end of a pipe whose
-# writing end lives here. Its own children do not inherit it.
-_DYNAMIC_PROGRAM = """
-import os, runpy, sys, threading
-lifeline = int(sys.argv[1])
-os.set_inheritable(lifeline, False)
-def watch():
-    os.read(lifeline, 1)
-    os._exit(0)
-threading.Thread(target=watch, daemon=True).start()
-sys.path[0] = os.getcwd()
-sys.argv = ["pulumi.dynamic", *sys.argv[2:]]
-runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
-"""
-
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
 )
-
-
-class ProviderProcess:
-    """A provider that runs as a child and prints the port it listens on as its first line."""
-
-    def __init__(
-        self,
-        command: list[str],
-        directory: Path,
-        environment: dict[str, str],
-        emit: Callable[[Diagnostic], None],
-        lifeline: tuple[int, int] | None = None,
-    ) -> None:
-        """Start `command`; the port is awaited by whoever asks for it first."""
-        self.emit = emit
-        self._lifeline = lifeline[1] if lifeline else None
-        # A group of its own: Ctrl-C at the terminal is for the engine, which lets a provider
-        # finish what it has begun.
-        self._process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-            pass_fds=lifeline[:1] if lifeline else (),
-        )
-        if lifeline:
-            os.close(lifeline[0])
-        self._port: Future[int] = Future()
-        self._tail: list[str] = []
-        assert self._process.stdout is not None  # noqa: S101
-        assert self._process.stderr is not None  # noqa: S101
-        self._forward(self._process.stdout, "info", first_is_port=True)
-        self._forward(self._process.stderr, "info#err", first_is_port=False)
-        atexit.register(self.stop)
-
-    @property
-    def running(self) -> bool:
-        """Whether the child is still there."""
-        return self._process.poll() is None
-
-    def port(self) -> int:
-        """Return the port, waiting until the child has printed it.
-
-        Raises:
-            EngineError: the child ended, or printed something else.
-        """
-        return self._port.result()
-
-    def stop(self) -> None:
-        """End the child."""
-        atexit.unregister(self.stop)
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait()
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
-
-    def _forward(self, stream: IO[bytes], severity: Severity, *, first_is_port: bool) -> None:
-        def pump() -> None:
-            awaiting_port = first_is_port
-            with stream:
-                for raw in stream:
-                    line = raw.decode(errors="replace").rstrip("\n")
-                    if awaiting_port and line.strip().isdigit():
-                        self._port.set_result(int(line))
-                        awaiting_port = False
-                    else:
-                        self._tail.append(line)
-                        self.emit(Diagnostic(severity, "", line))
-            if awaiting_port:
-                self._process.wait()
-                self._port.set_exception(
-                    EngineError(
-                        f"the provider {self._process.args!r} ended with code "
-                        f"{self._process.returncode} before it said where it listens"
-                    )
-                )
-
-        threading.Thread(target=pump, name="provider-output", daemon=True).start()
 
 
 class ProviderHost:
@@ -241,12 +139,15 @@ class ProviderHost:
             process.stop()
 
     def _start_dynamic(self) -> ProviderProcess:
-        lifeline = os.pipe()
-        command = [sys.executable, "-u", "-c", _DYNAMIC_PROGRAM, str(lifeline[0])]
-        environment = {**os.environ, "PULUMI_PROJECT": self._project}
-        process = ProviderProcess(command, self._directory, environment, self._emit, lifeline)
+        process = take_early(self._project, self._directory)
+        if process is None:
+            process = start_dynamic(self._project, self._directory)
+        process.listen(self._hear)
         self._processes.append(process)
         return process
+
+    def _hear(self, severity: Severity, line: str) -> None:
+        self._emit(Diagnostic(severity, "", line))
 
     def _start_plugin(self, package: str, version: str) -> ProviderClient:
         if package in _CLOUD_PACKAGES:
@@ -263,7 +164,7 @@ class ProviderHost:
             )
         environment = {**os.environ, "PULUMI_PROJECT": self._project}
         process = ProviderProcess(
-            [str(executable), self.engine_address], self._directory, environment, self._emit
+            [str(executable), self.engine_address], self._directory, environment, self._hear
         )
         with self._lock:
             self._processes.append(process)

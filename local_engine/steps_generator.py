@@ -23,7 +23,6 @@ from local_engine.providers_client import (
     CheckFailure,
     DiffUnavailable,
     ProviderClient,
-    ProviderError,
     refuse_check,
 )
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState
@@ -315,6 +314,3 @@ def _new_state(urn: str, goal: Goal, old: ResourceState | None, alias: str) -> R
         replacement_trigger=goal.replacement_trigger,
         refresh_before_update=old.refresh_before_update if old else False,
     )
-
-
-__all__ = ["ProviderError", "StepGenerator", "compare_with"]
