@@ -134,10 +134,16 @@ def remedy_for(error: TrackingError, settings: ClientSettings) -> str:
             return "The server or a gateway limits requests: lower the load, or raise the quota."
         case ServerFailed():
             return f"The server failed inside; most often it cannot use its database. {_READ_LOG}"
+        case ArtifactStoreFailed() if "HTTP 5" in said:
+            return (
+                "The server serves artifacts and cannot store them: check that its "
+                "--artifacts-destination is there, has room, and may be written by the server's "
+                "own user or role; its log at this time names the cause."
+            )
         case ArtifactStoreFailed():
             return (
-                "Look at the server's log where it serves artifacts, and at this job's own access "
-                "to the artifact location otherwise."
+                "Check that the artifact location is there and that this job may write to it; or "
+                "let the server serve artifacts (serveArtifacts)."
             )
         case _:
             return _READ_LOG

@@ -381,6 +381,17 @@ class TestTheArtifactStore:
             "there (the server's where it serves artifacts, this job's otherwise)."
         )
 
+    def test_the_server_does_not_say_why(self) -> None:
+        """MLflow 3.17 answers an unwritable folder with a bare HTTP 500."""
+        path = "/api/2.0/mlflow-artifacts/artifacts"
+        fake = FakeMlflow(artifacts_fail_with=(500, "Internal Server Error"))
+        with serving(fake) as uri:
+            report = failed(settings_for(uri))
+        _, message, remedy = only_failure(report)
+        assert message.endswith("HTTP 500 INTERNAL_ERROR: Internal Server Error")
+        assert remedy.startswith("The server serves artifacts and cannot store them: check that")
+        assert any(request.startswith(f"PUT {path}") for request in fake.requests)
+
     def test_the_server_denies_it(self) -> None:
         fake = FakeMlflow(artifacts_fail_with=(403, "Permission denied"))
         with serving(fake) as uri:
