@@ -66,8 +66,9 @@ def memory(answer: Connection, together: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "spool"
         folder.mkdir()
-        (folder / "others").write_bytes(bytes(1024**2))
-        logger = logger_in(folder, spool_max_mib=1, max_block_ms=100, close_seconds=0)
+        with (folder / "others").open("wb") as others:
+            others.truncate(32 * 1024**2)
+        logger = logger_in(folder, spool_max_mib=32, max_block_ms=100, close_seconds=0)
         bound = logger.settings.queue_max_items
         before, slowest, step = resident_mib(), 0.0, 0
         while logger.depth.dropped < 100:

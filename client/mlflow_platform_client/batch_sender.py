@@ -21,6 +21,7 @@ from mlflow_platform_client.telemetry import REQUEST, Telemetry
 from mlflow_platform_client.tracking_server import TrackingServer
 
 POISON_AFTER_FAILURES = 5
+LONGEST_TIMEOUT_SECONDS = 300.0
 
 
 class BatchSender:
@@ -39,6 +40,11 @@ class BatchSender:
         self._dead_letters = dead_letters
         self._telemetry = telemetry
         self._timeout_seconds = timeout_seconds
+
+    def be_patient(self) -> None:
+        """The smallest batch was not answered in time: wait longer for the next."""
+        longest = max(LONGEST_TIMEOUT_SECONDS, self._timeout_seconds)
+        self._timeout_seconds = min(longest, self._timeout_seconds * 2)
 
     def send(self, batch: Batch, *, failures: int = 0) -> None:
         """Return when each item is accepted or set aside; raise what is worth another attempt.

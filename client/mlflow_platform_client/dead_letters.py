@@ -3,9 +3,9 @@
     <spool>/rejected/<session>.jsonl    one JSON object per refused item, mode 0600
 
 Owns that file. Nothing is thrown away: an item keeps its record, so that `spool replay --rejected`
-can send it again after somebody mended the cause (restored the run, say). The first item of a cause
-is logged as a warning, later ones at debug level: a training loop that logs a bad parameter every
-step must not fill its own log.
+can send it again after somebody mended the cause (restored the run, say). The first refusal of a
+name is logged as a warning, up to twenty of them; what follows is logged at debug level: a training
+loop that logs a bad parameter every step must not fill its own log.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mlflow_platform_client.masking import mask
 from mlflow_platform_client.record_encoding import KIND_NAMES, Refused
 
 _logger = logging.getLogger(__name__)
-_MOST_CAUSES_REMEMBERED = 1000
+_MOST_WARNINGS = 20
 
 
 class DeadLetters:
@@ -33,7 +33,7 @@ class DeadLetters:
         self.path = path
         self._tracking_uri = tracking_uri
         self._lock = threading.Lock()
-        self._warned: set[tuple[str, str, str]] = set()
+        self._warned: set[tuple[str, str, str, str]] = set()
         self.count = 0
 
     def add_records(self, lines: Iterable[bytes], code: str, reason: str) -> None:
@@ -75,12 +75,12 @@ class DeadLetters:
                     kind, key, run_id, reason, self.path, error,
                 )  # fmt: skip
                 return
-            cause = (run_id, kind, code)
-            level = logging.DEBUG if cause in self._warned else logging.WARNING
-            if len(self._warned) < _MOST_CAUSES_REMEMBERED:
+            cause = (run_id, kind, key, code)
+            is_news = cause not in self._warned and len(self._warned) < _MOST_WARNINGS
+            if is_news:
                 self._warned.add(cause)
         _logger.log(
-            level,
+            logging.WARNING if is_news else logging.DEBUG,
             "%s %r of run %s was refused and set aside in %s (further ones without a message): %s",
             kind, key, run_id, self.path, reason,
         )  # fmt: skip

@@ -84,7 +84,14 @@ class Delivery:
         try:
             while True:
                 self._wait_until_due(flush_seconds, full)
-                self.deliver_one()
+                try:
+                    self.deliver_one()
+                except (Stopped, TrackingError):
+                    raise
+                except Exception:
+                    # Nobody foresaw it: say it, and try again rather than end in silence.
+                    _logger.exception("delivery from %s stumbled", self.lane.folder)
+                    self._pause(LONGEST_PAUSE_SECONDS)
         except Stopped:
             pass
 
@@ -207,9 +214,11 @@ class BatchDelivery(Delivery):
             self._sender.send(batch, failures=failures)
         except ServerUnreachable as error:
             # A server that needs longer than the breaker allows would get the same batch for ever.
-            if "timed out" not in str(error).lower() or self._most_metrics <= FEWEST_METRICS:
+            said = str(error).lower()
+            if "timed out" not in said or "connect timeout" in said:
                 raise
-            if len(batch.lines) <= FEWEST_METRICS or "connect timeout" in str(error).lower():
+            if len(batch.lines) <= FEWEST_METRICS or self._most_metrics <= FEWEST_METRICS:
+                self._sender.be_patient()
                 raise
             self._most_metrics = max(FEWEST_METRICS, self._most_metrics // 2)
             self._shrunk_at = time.monotonic()

@@ -115,7 +115,7 @@ def variable_of(setting: str) -> str:
 _ALLOWED = {"int": "a whole number", "float": "a number", "bool": "true or false", "Path": "a path"}
 
 _RANGES: Mapping[str, tuple[float, float]] = {
-    "spool_max_mib": (1, 1024 * 1024),
+    "spool_max_mib": (32, 1024 * 1024),  # two lanes hold a segment of 8 MiB each at any time
     "spool_delay_ms": (1, 60_000),
     "queue_max_items": (1, 10_000_000),
     "max_block_ms": (0, 600_000),

@@ -21,7 +21,13 @@ from mlflow_platform_client.delivery import Urgency
 from mlflow_platform_client.errors import AuthenticationFailed, TrackingError
 from mlflow_platform_client.logging_settings import LoggingSettings
 from mlflow_platform_client.metric_queue import MetricQueue
-from mlflow_platform_client.record_encoding import Encoded, HandedOver, RecordEncoder, size_of
+from mlflow_platform_client.record_encoding import (
+    Encoded,
+    HandedOver,
+    RecordEncoder,
+    Refused,
+    size_of,
+)
 from mlflow_platform_client.replay import Courier, replay_batches, replay_texts
 from mlflow_platform_client.spool import Session, Spool
 from mlflow_platform_client.spool_lane import Lane
@@ -167,7 +173,7 @@ class Pipeline:
             encoded, size = Encoded(), 0
             for start in range(0, len(taken), _ENTRIES_AT_ONCE):
                 part = taken[start : start + _ENTRIES_AT_ONCE]
-                self._encoder.encode(part, encoded)
+                self._encode(part, encoded)
                 size += sum(map(size_of, part))
                 if start + _ENTRIES_AT_ONCE < len(taken):
                     if len(encoded.batches) + len(encoded.texts) < _RECORDS_IN_BLOCK:
@@ -177,6 +183,17 @@ class Pipeline:
                     self._put_away(encoded, size)
                     encoded, size = Encoded(), 0
             self._put_away(encoded, size)
+
+    def _encode(self, entries: list[HandedOver], into: Encoded) -> None:
+        """Encode; an entry that nobody foresaw costs itself, not this thread."""
+        try:
+            into.add(self._encoder.encode(entries))
+        except Exception as error:
+            if len(entries) == 1:
+                into.refused.append(Refused("entry", "", "", repr(entries[0])[:200], repr(error)))
+                return
+            for entry in entries:
+                self._encode([entry], into)
 
     def _put_away(self, encoded: Encoded, size: int) -> None:
         """Make values durable; only then do they leave memory."""

@@ -86,6 +86,12 @@ class Encoded:
     texts: list[str] = field(default_factory=list[str])
     refused: list[Refused] = field(default_factory=list[Refused])
 
+    def add(self, other: Encoded) -> None:
+        """Put another's lines behind these."""
+        self.batches += other.batches
+        self.texts += other.texts
+        self.refused += other.refused
+
 
 class RecordEncoder:
     """Encodes, remembering the names it has judged. Belongs to one thread."""
@@ -95,9 +101,9 @@ class RecordEncoder:
         self._keys: dict[str, str | Refused] = {}
         self._runs: dict[str, str] = {}  # run id -> what is wrong with it, or ""
 
-    def encode(self, entries: Iterable[HandedOver], encoded: Encoded | None = None) -> Encoded:
-        """Lines in the order in which they were handed over, added to what is there."""
-        encoded = Encoded() if encoded is None else encoded
+    def encode(self, entries: Iterable[HandedOver]) -> Encoded:
+        """Lines in the order in which they were handed over."""
+        encoded = Encoded()
         for entry in entries:
             if isinstance(entry, Refused):
                 encoded.refused.append(entry)

@@ -115,14 +115,14 @@ class TrackingLogger:
         run_id: str | None = None,
     ) -> None:
         """One value. Without a step it is 0, without a timestamp (ms) it is now, as in MLflow."""
-        if type(value) is not float:
-            converted = _to_float(value)
-            if converted is None:
-                self._refuse("metric", key, value, "the value is not a number", run_id)
-                return
-            value = converted
-        moment = time.time_ns() // 1_000_000 if timestamp is None else int(timestamp)
-        self._put(Metric(run_id or self.run_id, key, value, moment, int(step or 0)), 1)
+        try:
+            number = value if type(value) is float else _to_float(value)
+            moment = time.time_ns() // 1_000_000 if timestamp is None else int(timestamp)
+            entry = Metric(run_id or self.run_id, key, number, moment, int(step or 0))
+        except Exception as error:
+            self._refuse("metric", key, value, error, run_id)
+        else:
+            self._put(entry, 1)
 
     def log_metrics(
         self,
@@ -133,17 +133,19 @@ class TrackingLogger:
     ) -> None:
         """Values of one moment."""
         values: dict[str, float] = {}
-        for key, value in metrics.items():
-            if type(value) is float:
-                values[key] = value
-            elif (converted := _to_float(value)) is not None:
-                values[key] = converted
-            else:
-                self._refuse("metric", key, value, "the value is not a number", run_id)
-        if values:
+        try:
             moment = time.time_ns() // 1_000_000 if timestamp is None else int(timestamp)
+            for key, value in metrics.items():
+                try:
+                    values[key] = value if type(value) is float else _to_float(value)
+                except Exception as error:
+                    self._refuse("metric", key, value, error, run_id)
             entry = Metrics(run_id or self.run_id, values, moment, int(step or 0))
-            self._put(entry, len(values))
+        except Exception as error:
+            self._refuse("metric", "", metrics, error, run_id)
+        else:
+            if values:
+                self._put(entry, len(values))
 
     def log_param(self, key: str, value: object, run_id: str | None = None) -> None:
         """One parameter; a changed one is set aside when the server refuses it."""
@@ -163,12 +165,16 @@ class TrackingLogger:
 
     def log_text(self, text: str, artifact_file: str, run_id: str | None = None) -> None:
         """A text: an artifact, or a truncated parameter when it is long (see `text_logging`)."""
-        short = truncated(text, artifact_file, self.settings)
-        run_id = run_id or self.run_id
+        to_run = run_id or self.run_id
+        try:
+            short = truncated(text, artifact_file, self.settings)
+        except Exception as error:
+            self._refuse("text", artifact_file, text, error, run_id)
+            return
         if short is None:
-            self._put(Artifact(run_id, artifact_file, text), 1)
+            self._put(Artifact(to_run, artifact_file, text), 1)
         else:
-            self._put(Texts("p", run_id, {short.key: short.value}), 1)
+            self._put(Texts("p", to_run, {short.key: short.value}), 1)
 
     # --- waiting and looking -----------------------------------------------------------------
 
@@ -240,18 +246,26 @@ class TrackingLogger:
             )
 
     def _put_texts(self, kind: str, values: Mapping[str, object], run_id: str | None) -> None:
+        name = "param" if kind == "p" else "tag"
         texts: dict[str, str] = {}
-        for key, value in values.items():
-            try:
-                texts[key] = str(value)
-            except Exception as error:  # a user's __str__ must not end training
-                self._refuse("param" if kind == "p" else "tag", key, "", repr(error), run_id)
+        try:
+            for key, value in values.items():
+                try:
+                    texts[key] = str(value)
+                except Exception as error:  # a user's __str__ must not end training
+                    self._refuse(name, key, value, error, run_id)
+        except Exception as error:
+            self._refuse(name, "", values, error, run_id)
         if texts:
             self._put(Texts(cast("Any", kind), run_id or self.run_id, texts), len(texts))
 
-    def _refuse(self, kind: str, key: str, value: object, why: str, run_id: str | None) -> None:
-        shown = f"{type(value).__name__} {value!r}"[:200] if value != "" else ""
-        self._put(Refused(kind, run_id or self.run_id, str(key), shown, why), 1)
+    def _refuse(
+        self, kind: str, key: object, value: object, error: Exception, run_id: str | None
+    ) -> None:
+        refused = Refused(
+            kind, run_id or self.run_id, _shown(key), _shown(value), f"cannot be logged: {error!r}"
+        )
+        self._put(refused, 1)
 
     def _start(self) -> Pipeline:
         with self._starting:
@@ -324,17 +338,24 @@ def _run_id(run: str | Run | None) -> str:
     return run.info.run_id
 
 
-def _to_float(value: object) -> float | None:
+def _shown(value: object) -> str:
+    """Enough of anything to recognise it by."""
+    try:
+        return value[:200] if isinstance(value, str) else f"{type(value).__name__} {value!r}"[:200]
+    except Exception:  # a user's __repr__ must not end training
+        return type(value).__name__
+
+
+def _to_float(value: object) -> float:
     """As MLflow converts: numbers, arrays and tensors of one element, text that is a number."""
     try:
         return float(cast("Any", value))
-    except Exception:  # anything may be handed over
-        try:
-            convert = cast("Any", conversion.convert_metric_value_to_float_if_possible)  # pyright: ignore
-            found = convert(value)
-        except Exception:
-            return None
-        return found if type(found) is float else None
+    except Exception:  # anything may be handed over; MLflow knows more kinds
+        convert = cast("Any", conversion.convert_metric_value_to_float_if_possible)  # pyright: ignore
+        found = convert(value)
+        if type(found) is not float:
+            raise
+        return found
 
 
 def _print(text: str) -> None:

@@ -142,6 +142,10 @@ class TestNothingIsRaisedInTraining:
             logger.log_param("odd", Odd())
             logger.log_metric("bad*name", 1)
             logger.log_metric(7, 1)  # type: ignore[arg-type]
+            logger.log_metric("step", 1.0, step="abc")  # type: ignore[arg-type]
+            logger.log_metrics(None)  # type: ignore[arg-type]
+            logger.log_params(3)  # type: ignore[arg-type]
+            logger.log_text(None, "none.txt")  # type: ignore[arg-type]
             logger.log_metric("true", True)
             logger.log_metric("digits", "1.5")  # type: ignore[arg-type]
         assert {row[0]: row[3] for row in server["run1"].rows} == {
@@ -156,6 +160,10 @@ class TestNothingIsRaisedInTraining:
             ("param", "odd"),
             ("metric", "bad*name"),
             ("metric", "7"),
+            ("metric", "step"),
+            ("metric", ""),
+            ("param", ""),
+            ("text", "none.txt"),
         ]
 
     def test_arrays_and_tensors_of_one_element(self, server: FakeTracking, tmp_path: Path) -> None:
@@ -228,6 +236,21 @@ class TestExactlyOnce:
             assert logger.flush(20)
         assert len(server["run1"].rows) == 1000
         assert "from now on 250 metrics at most" in caplog.text
+
+    def test_a_server_too_slow_for_the_smallest_batch_is_given_more_time(
+        self, server: FakeTracking, tmp_path: Path
+    ) -> None:
+        def slow(_body: dict[str, object]) -> Exception | None:
+            if server.timeouts[-1] < 40:
+                return ServerUnreachable("Read timed out. (read timeout=5.0)")
+            return None
+
+        server.poison = slow
+        with logger_on(server, tmp_path) as logger:
+            logger.log_metric("loss", 1.0)
+            assert logger.flush(20)
+        assert server["run1"].values == [1.0]
+        assert server.timeouts == [5.0, 10.0, 20.0, 40.0]
 
 
 class TestTheServerIsAway:
@@ -384,14 +407,15 @@ class TestTheBounds:
     ) -> None:
         server.away = True
         (tmp_path / "spool").mkdir()
-        (tmp_path / "spool" / "others").write_bytes(bytes(1024 * 1024))
-        logger = logger_on(server, tmp_path, spool_max_mib=1, queue_max_items=100, max_block_ms=10)
+        with (tmp_path / "spool" / "others").open("wb") as others:
+            others.truncate(32 * 1024 * 1024)
+        logger = logger_on(server, tmp_path, spool_max_mib=32, queue_max_items=100, max_block_ms=10)
         for step in range(150):
             logger.log_metric("loss", 1.0, step=step)
         assert logger.depth.queue_items == 100
         assert logger.depth.dropped == 50
         assert 0 < logger.depth.blocked_seconds < 5
-        assert "its bound of 1 MiB is reached" in caplog.text
+        assert "its bound of 32 MiB is reached" in caplog.text
         assert "values are dropped until it has" in caplog.text
         assert not logger.close(0)
         assert "were dropped" in capsys.readouterr().err
