@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mlflow_platform_client import preflight, resolve_settings
 from mlflow_platform_client.command_line import main
 from tests.client.fake_mlflow import FakeMlflow, serving
 
@@ -171,13 +172,20 @@ class TestStatusShow:
 
     def test_tracked(self, tmp_path: Path) -> None:
         with serving(FakeMlflow()) as uri:
-            where = ["--set", f"status_directory={tmp_path}"]
-            run("preflight", "--tracking-uri", uri, *QUICK, *where)
+            preflight(
+                resolve_settings(environ={}, tracking_uri=uri, status_directory=str(tmp_path))
+            )
             code, out, _ = run("status", "show", str(tmp_path))
             assert code == 0
             assert out.startswith("initialized: tracked as run 0000")
             code, out, _ = run("status", "show", str(tmp_path), "--json")
             assert (code, json.loads(out)["stage"]) == (0, "initialized")
+
+    def test_a_rehearsal_leaves_the_jobs_files_alone(self, tmp_path: Path) -> None:
+        with serving(FakeMlflow()) as uri:
+            where = ["--set", f"status_directory={tmp_path}"]
+            code, _, _ = run("preflight", "--tracking-uri", uri, *QUICK, *where)
+        assert (code, list(tmp_path.iterdir())) == (0, [])
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         code, out, _ = run("status", "show", str(tmp_path))
