@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from local_engine.deployment_graph import DependencyGraph
 from local_engine.deployment_snapshot import SnapshotWriter
+from local_engine.diff import same_value
 from local_engine.errors import EngineError
 from local_engine.events import Diagnostic, Event, Severity, Step
 from local_engine.providers_registry import ProviderRegistry
@@ -87,7 +88,9 @@ class DeploymentContext:
             op, counted = step.result_op, True
         if op == "read":
             old, new = step.old, step.new
-            counted = old is None or new is None or old.id != new.id
+            counted = (
+                old is not None and new is not None and not same_value(old.outputs, new.outputs)
+            )
         if counted and not is_default_provider(step.urn):
             self.changes[op] += 1
 

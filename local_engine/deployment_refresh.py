@@ -33,6 +33,8 @@ def refresh(context: DeploymentContext, executor: StepExecutor) -> None:
     context.use(found)
     context.writer.rebase(found)
     if failures:
+        # What was found stays found, though the deployment ends here.
+        context.writer.write()
         raise failures[0]
 
 

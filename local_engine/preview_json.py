@@ -13,6 +13,13 @@ from typing import Any, TextIO
 
 from local_engine.display.step_text import is_shown, is_stack
 from local_engine.events import (
+    OP_CREATE_REPLACEMENT,
+    OP_DELETE_REPLACED,
+    OP_DISCARD_REPLACED,
+    OP_IMPORT_REPLACEMENT,
+    OP_READ_REPLACEMENT,
+    OP_REMOVE_PENDING_REPLACE,
+    OP_REPLACE,
     Diagnostic,
     Event,
     Step,
@@ -25,15 +32,34 @@ from local_engine.property_values import mask
 from local_engine.resource_json import resource_json
 from local_engine.resource_state import ResourceState
 
+# Of these a one-line display shows the logical one alone, `replace`.
+REPLACEMENT_OPS = frozenset(
+    {
+        OP_CREATE_REPLACEMENT,
+        OP_DELETE_REPLACED,
+        OP_DISCARD_REPLACED,
+        OP_IMPORT_REPLACEMENT,
+        OP_READ_REPLACEMENT,
+        OP_REMOVE_PENDING_REPLACE,
+        OP_REPLACE,
+    }
+)
+
 
 class PreviewDigest:
     """A display that says nothing until the end, and then one JSON document."""
 
     def __init__(
-        self, stream: TextIO, config: Mapping[str, str], *, suppress_outputs: bool = False
+        self,
+        stream: TextIO,
+        config: Mapping[str, str],
+        *,
+        refresh: bool = False,
+        suppress_outputs: bool = False,
     ) -> None:
         """`config` is what the program was given, its secrets already blinded."""
         self._stream = stream
+        self._refresh = refresh
         self._suppress_outputs = suppress_outputs
         self._lock = threading.Lock()
         self._steps: list[dict[str, Any]] = []
@@ -74,13 +100,21 @@ class PreviewDigest:
             self._stream.flush()
 
     def _wanted(self, step: Step) -> bool:
-        return is_stack(step) or (is_shown(step) and step.logical)
+        half = not step.logical and step.op in REPLACEMENT_OPS
+        return is_stack(step) or (is_shown(step) and not half)
 
     def _refreshed(self, step: Step) -> None:
-        """Replace the step of a refresh by what it found, when it found something."""
-        found = step.op == "refresh" and (
-            step.result_op == "delete"
-            or (step.result_op == "update" and step.detailed_diff is not None)
+        """Replace the step of a refresh by what it found, when it found something.
+
+        Only where refreshing is all there is: before an update the update's steps tell it.
+        """
+        found = (
+            self._refresh
+            and step.op == "refresh"
+            and (
+                step.result_op == "delete"
+                or (step.result_op == "update" and step.detailed_diff is not None)
+            )
         )
         for index, entry in enumerate(self._steps if found else ()):
             if entry["urn"] == step.urn:

@@ -240,7 +240,8 @@ class _Writer:
         fields[SIGNATURE_KEY].string_value = RESOURCE_SIGNATURE
         fields["urn"].string_value = reference.urn
         if reference.id is not None:
-            fields["id"].string_value = UNKNOWN_TEXT if unknown_id else str(reference.id)
+            # Inside a reference an unknown id is written as an empty one, as it is read above.
+            fields["id"].string_value = "" if unknown_id else str(reference.id)
         if reference.package_version:
             fields["packageVersion"].string_value = reference.package_version
 

@@ -249,7 +249,12 @@ def _display(
         from local_engine.preview_json import PreviewDigest
 
         blind = _blinded(stack, merged)
-        return PreviewDigest(sys.stdout, blind, suppress_outputs=options.suppress_outputs)
+        return PreviewDigest(
+            sys.stdout,
+            blind,
+            refresh=kind == "refresh",
+            suppress_outputs=options.suppress_outputs,
+        )
     from local_engine.display.progress import DiffDisplay, DisplayOptions, PlainDisplay
     from local_engine.display.terminal import Terminal
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -177,7 +178,13 @@ def import_(options: argparse.Namespace) -> int:
         snapshot = state.parse_deployment(cast("dict[str, Any]", deployment), source)
         if not options.force:
             _check_belongs(snapshot, stack, source)
-        state.save(snapshot)
+        # As with Pulumi, to import is to vouch for the state: what was under way is settled.
+        for operation in snapshot.pending_operations:
+            sys.stderr.write(
+                f"warning: removing pending operation '{operation.kind}' on "
+                f"'{operation.resource.urn}' from snapshot\n"
+            )
+        state.save(replace(snapshot, pending_operations=[]))
     write("Import complete.")
     return 0
 

@@ -118,7 +118,7 @@ class TestSchema:
     def test_refresh_shows_what_it_found(self) -> None:
         step = Step(op="refresh", urn=URN, type="shelf:index:Book", old=book(a=1))
         stream = io.StringIO()
-        display = PreviewDigest(stream, {})
+        display = PreviewDigest(stream, {}, refresh=True)
         display(StepStarted(step))
         step.new, step.result_op = book(a=1), "update"
         step.detailed_diff = {"a": PropertyDiff("update", False)}

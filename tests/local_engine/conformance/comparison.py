@@ -30,9 +30,10 @@ def differences(one: Outcome, other: Outcome) -> list[str]:
         found.append(f"preview's summary: {one.summary} and {other.summary}")
     found += _unequal("checkpoint", _by_identity(one.resources), _by_identity(other.resources))
     found += _unequal("step", _by_identity(one.steps or []), _by_identity(other.steps or []))
-    found += _unequal(
-        "pending", _numbered(one.pending_operations), _numbered(other.pending_operations)
-    )
+    # Pulumi keeps an interrupted creation on record for ever; ours is settled by its success.
+    found += [
+        f"pending: {op}" for op in one.pending_operations if op not in other.pending_operations
+    ]
     found += _unequal("call", _numbered(one.calls), _numbered(other.calls))
     if not found:
         found += _unequal("order", dict(constrained_order(one)), dict(constrained_order(other)))

@@ -142,6 +142,13 @@ def normalised_state(state: State) -> State:
     kept = {key: _normalised(value) for key, value in state.items() if key not in HOST_DEPENDENT}
     if kept["type"].startswith("pulumi:providers:"):
         kept["id"] = "<generated>"
+    # The SDK gathers dependencies in sets, whose order changes from run to run.
+    if "dependencies" in kept:
+        kept["dependencies"] = sorted(kept["dependencies"])
+    if "propertyDependencies" in kept:
+        kept["propertyDependencies"] = {
+            key: sorted(urns) for key, urns in kept["propertyDependencies"].items()
+        }
     if "provider" in kept:
         kept["provider"] = kept["provider"].rpartition("::")[0]
     return kept

@@ -42,6 +42,8 @@ class Side:
         self.cloud = cloud
         self.program = folder / "program"
         self.state = folder / "state"
+        self.checkpoint = self.state / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+        self._history = self.state / ".pulumi" / "history" / PROJECT / STACK
         self._environment = {
             "PULUMI_BACKEND_URL": f"file://{self.state}",
             "PULUMI_HOME": str(folder / "home"),
@@ -67,15 +69,14 @@ class Side:
         mark = self.cloud.mark()
         completed = self.run(*arguments)
         digest = _json(completed.stdout) if preview else None
-        backend = self.state / ".pulumi"
-        resources, pending = read_checkpoint(backend / "stacks" / PROJECT / f"{STACK}.json")
+        resources, pending = read_checkpoint(self.checkpoint)
         return Outcome(
             engine=self.engine.name,
             completed=completed,
             calls=self.cloud.calls(mark),
             resources=resources,
             pending_operations=pending,
-            changes=read_history(backend / "history" / PROJECT / STACK) if history else None,
+            changes=read_history(self._history) if history else None,
             steps=normalised_steps(digest.get("steps") or []) if digest else None,
             summary=digest.get("changeSummary") if digest else None,
         )
@@ -117,6 +118,10 @@ class Stack:
         """Run `refresh`."""
         return self._observe("refresh", "--yes", "--skip-preview", *flags, history=True)
 
+    def preview_refresh(self, *flags: str) -> Outcome:
+        """Run `refresh --preview-only --json`."""
+        return self._observe("refresh", "--preview-only", "--json", *flags, preview=True)
+
     def destroy(self, *flags: str) -> Outcome:
         """Run `destroy`."""
         return self._observe("destroy", "--yes", "--skip-preview", *flags, history=True)
@@ -151,15 +156,11 @@ class Stack:
         return self._sides[-1].cloud
 
     def edit_state(self, edit: Callable[[dict[str, Any]], None]) -> None:
-        """Export the state, change it, and import it again."""
+        """Change the deployment in the state's file, as a run that was killed leaves it."""
         for side in self._sides:
-            state = json.loads(side.run("stack", "export").stdout)
-            state["deployment"].setdefault("pending_operations", [])
-            edit(state["deployment"])
-            file = side.program / "edited.json"
-            file.write_text(json.dumps(state), encoding="utf-8")
-            imported = side.run("stack", "import", "--file", str(file))
-            assert imported.exit_code == 0, imported.text
+            state = json.loads(side.checkpoint.read_text(encoding="utf-8"))
+            edit(state["checkpoint"]["latest"])
+            side.checkpoint.write_text(json.dumps(state), encoding="utf-8")
 
     def tamper(self, deed: Callable[[FakeCloud], None]) -> None:
         """Do something to the cloud that no engine knows of."""

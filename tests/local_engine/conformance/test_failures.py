@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.local_engine.conformance.stack import Stack
 
 CHAIN = """
@@ -218,7 +220,7 @@ class TestProgramFails:
         assert up.names == ["a"]
 
     def test_duplicate_urn(self, stack: Stack) -> None:
-        stack.program('a = Thing("a", value=1)\nb = Thing("a", value=2)')
+        stack.program('a = Thing("a", value=1)\nb = Thing("a", value=a.endpoint)')
         preview = stack.preview()
         assert preview.exit_code != 0
         up = stack.up("--parallel", "1")
@@ -229,26 +231,38 @@ class TestProgramFails:
 class TestInterruptedRun:
     """An operation that was begun and not seen to end is told of, and does not stop the next."""
 
-    def test_a_pending_create(self, stack: Stack) -> None:
+    def leave_a_creation_pending(self, stack: Stack) -> None:
+        def interrupt(deployment: dict[str, Any]) -> None:
+            state = dict(deployment["resources"][-1])
+            state["urn"] = state["urn"].replace("::a", "::b")
+            del state["id"], state["outputs"]
+            deployment["pending_operations"] = [{"type": "creating", "resource": state}]
+
         stack.program('a = Thing("a")')
         assert stack.up().ok
-        stack.edit_state(
-            lambda deployment: deployment["pending_operations"].append(
-                {
-                    "type": "creating",
-                    "resource": {
-                        **deployment["resources"][-1],
-                        "urn": "urn:pulumi:dev::conformance::fake:index:Thing::b",
-                        "id": "",
-                    },
-                }
-            )
-        )
+        stack.edit_state(interrupt)
+
+    def test_taken_up_again(self, stack: Stack) -> None:
+        self.leave_a_creation_pending(stack)
         stack.program('a = Thing("a")\nb = Thing("b")')
         preview = stack.preview()
         assert preview.ok
         up = stack.up()
         assert up.ok
         assert "interrupted" in up.text
+        assert "::b" in up.text
         assert up.changing == ["create b-1"]
         assert up.changes == preview.summary
+        # Pulumi keeps the operation on record until somebody clears it away.
+        assert up.engine == "pulumi" or up.pending_operations == []
+
+    def test_forgotten_with_an_import(self, stack: Stack) -> None:
+        self.leave_a_creation_pending(stack)
+        stack.keep("state.json", "stack", "export")
+        imported = stack.command("stack", "import", "--file", "state.json")
+        assert imported.ok
+        assert imported.pending_operations == []
+        assert "removing pending operation 'creating'" in imported.text
+        up = stack.up()
+        assert up.ok
+        assert "interrupted" not in up.text

@@ -67,7 +67,7 @@ class TestInterchange:
         assert started.refresh("--expect-no-changes").ok
         assert started.json("stack", "output", "--json", "--show-secrets") == {
             "password": "hunter2-hunter2",
-            "all": {"a": "https://a-1.example", "there": "theirs"},
+            "all": {"a": "https://a-1.example", "there": "theirs", "none": None},
         }
 
         started.program(PROGRAM.format(value=2, protect=False, shape="square"))
@@ -78,7 +78,8 @@ class TestInterchange:
         destroyed = started.destroy()
         assert destroyed.ok
         assert destroyed.names == []
-        assert sorted(started.cloud.things()) == ["box-7"]
+        # What was read is not ours to delete, and `e` goes with `b`.
+        assert sorted(started.cloud.things()) == ["box-7", "e-2"]
 
     def test_finish_what_the_other_left_half_done(
         self, started: Stack, other: str, embedded: EmbeddedEngine

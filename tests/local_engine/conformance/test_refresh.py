@@ -20,8 +20,9 @@ class TestDrift:
         assert stack.up().ok
         stack.tamper(lambda cloud: cloud.drift("a-1", value=99))
 
-        looked = stack.command("refresh", "--preview-only")
+        looked = stack.preview_refresh()
         assert looked.ok
+        assert looked.ops["a"] == ["update"]
         assert looked.resource("a")["inputs"]["value"] == 1
         assert stack.command("refresh", "--preview-only", "--expect-no-changes").exit_code != 0
 
@@ -43,6 +44,7 @@ class TestDrift:
         stack.program(PROGRAM)
         assert stack.up().ok
         stack.tamper(lambda cloud: cloud.lose("a-1"))
+        assert stack.preview_refresh().ops["a"] == ["delete"]
         refreshed = stack.refresh()
         assert refreshed.ok
         assert refreshed.changes == {"delete": 1, "same": 3}
@@ -73,11 +75,16 @@ class TestDrift:
     def test_a_read_that_fails(self, stack: Stack) -> None:
         stack.program(PROGRAM)
         assert stack.up().ok
-        stack.tamper(lambda cloud: cloud.fail("read", "c", "forbidden"))
+        stack.tamper(lambda cloud: cloud.fail("read", "b", "forbidden"))
+        stack.tamper(lambda cloud: cloud.lose("a-1"))
+        stack.tamper(lambda cloud: cloud.drift("c-1", value=30))
         refreshed = stack.refresh()
         assert refreshed.exit_code != 0
         assert "forbidden" in refreshed.text
-        assert refreshed.names == ["a", "b", "c"]
+        # What could be read is remembered all the same.
+        assert refreshed.names == ["b", "c"]
+        assert refreshed.resource("c")["inputs"]["value"] == 30
+        assert refreshed.resource("b")["outputs"]["endpoint"] == "https://b-1.example"
 
 
 class TestGet:
