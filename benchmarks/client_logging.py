@@ -45,7 +45,8 @@ class Way(NamedTuple):
 
 
 WAYS = {
-    "client": Way("this client", 50_000, 1000),
+    "client": Way("this client, `log_metric`", 50_000, 1000),
+    "client-together": Way("this client, `log_metrics` of 10", 50_000, 1000),
     "batch": Way("hand-made `log_batch` of 1,000", 50_000, 1000),
     "async-buffered": Way("MLflow asynchronous, buffered 1 s", 10_000, 1000),
     "async": Way("MLflow asynchronous", 500, 50),
@@ -73,17 +74,23 @@ def way_of(name: str, uri: str, folder: str) -> Logging:
     client = mlflow.MlflowClient()
     run = client.create_run("0")
     run_id = run.info.run_id
-    if name == "client":
+    if name.startswith("client"):
         from mlflow_platform_client.logging_settings import LoggingSettings
         from mlflow_platform_client.tracking_logger import TrackingLogger
 
         logger = TrackingLogger(run, settings=LoggingSettings(spool_directory=Path(folder)))
 
+        def log_together(step: int) -> None:
+            logger.log_metrics(dict(names(step)), step=step)
+
         def log_step(step: int) -> None:
             for key, value in names(step):
                 logger.log_metric(key, value, step=step)
 
-        return Logging(log_step, lambda: None if logger.flush(600) else sys.exit("not flushed"))
+        return Logging(
+            log_together if name == "client-together" else log_step,
+            lambda: None if logger.flush(600) else sys.exit("not flushed"),
+        )
     if name == "batch":
         waiting: list[Metric] = []
 

@@ -213,7 +213,7 @@ class TestTheBenchmarkRuns:
             text=True,
             check=True,
         )
-        assert "| 0 ms | this client |" in found.stdout
+        assert "| 0 ms | this client, `log_metric` |" in found.stdout
         assert {result["way"] for result in json.loads(found.stdout.splitlines()[-1])} == {
             "client",
             "batch",
