@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from local_engine.commands.session import can_ask, open_stack, write
@@ -19,6 +18,7 @@ from local_engine.commands.stack import create_stack, forget_stack
 from local_engine.errors import EngineError
 from local_engine.interruption import cancellable
 from local_engine.project import merge_project_config
+from local_engine.providers_process import start_early
 from local_engine.stack_config import ConfigValue
 from local_engine.update_history import update_record
 from local_engine.workspace import Stack
@@ -95,7 +95,7 @@ def _change(options: argparse.Namespace, stack: Stack, kind: Kind) -> int:
     with stack.backend.lock(stack.project.name, stack.name):
         stack.reload()
         if not options.skip_preview:
-            code = _in_child(lambda: _engine(options, stack, kind, dry=True))
+            code = _engine(options, stack, kind, dry=True)
             if code != 0:
                 return code
             if not options.yes and not _agreed(options, stack, kind):
@@ -115,41 +115,11 @@ def _agreed(options: argparse.Namespace, stack: Stack, kind: Kind) -> bool:
             return True
         if answer != "details":
             return False
-        _in_child(lambda: _engine(_with_details(options), stack, kind, dry=True))
+        _engine(_with_details(options), stack, kind, dry=True)
 
 
 def _with_details(options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(options), "diff": True})
-
-
-def _in_child(work: Callable[[], int]) -> int:
-    """Run a preview in a process of its own.
-
-    The program is imported into the process that runs it; the update that follows must start as
-    clean as the preview did, or module state of the first run would leak into the second.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        code = 2
-        try:
-            code = work()
-        except EngineError as error:
-            sys.stderr.write(f"error: {error}\n")
-        except KeyboardInterrupt:
-            code = 130
-        finally:
-            # Not sys.exit: the parent's `finally` blocks, the lock's among them, are not ours.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's to answer
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 130
 
 
 def _engine(options: argparse.Namespace, stack: Stack, kind: Kind, *, dry: bool) -> int:
@@ -159,6 +129,8 @@ def _engine(options: argparse.Namespace, stack: Stack, kind: Kind, *, dry: bool)
     stack.unlock_early()
     # gRPC's own log speaks of connections that end as they should; it must be told before import.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # The provider's process takes as long to import Pulumi as the engine does: side by side.
+    start_early(stack.project.name, stack.project.root)
     from local_engine import deployment
 
     state = stack.state_file()
