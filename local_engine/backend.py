@@ -17,7 +17,7 @@ import gzip
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +107,12 @@ class FileBackend:
                 entry.unlink()
             history.rmdir()
 
-    def lock(self, project: str, stack: str) -> AbstractContextManager[Path]:
+    def lock(
+        self, project: str, stack: str, *, tell: Callable[[str], None] = lambda _: None
+    ) -> AbstractContextManager[Path]:
         """Hold the stack for an update; see `lock.hold_lock`."""
         self._ensure_layout()
-        return hold_lock(self.root, project, stack)
+        return hold_lock(self.root, project, stack, tell=tell)
 
     def stacks(self, project: str) -> list[StackSummary]:
         """Return the project's stacks by name."""

@@ -13,12 +13,16 @@ from contextlib import contextmanager
 
 from local_engine.events import Diagnostic, Event
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOTICE = "cancelling: what has begun is finished and saved; press Ctrl-C again to stop at once"
 
 
 @contextmanager
 def cancellable(sink: Callable[[Event], None]) -> Generator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop, the second into an interruption."""
+    """Turn the first Ctrl-C, SIGTERM or closed terminal into a wish to stop.
+
+    The second is an interruption.
+    """
     cancel, ended = threading.Event(), threading.Event()
 
     def ask(number: int, frame: object) -> None:
@@ -33,7 +37,7 @@ def cancellable(sink: Callable[[Event], None]) -> Generator[threading.Event]:
         if not ended.is_set():
             sink(Diagnostic("warning", "", _NOTICE))
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _STOPS}
     for number in before:
         signal.signal(number, ask)
     threading.Thread(target=tell, daemon=True, name="cancel").start()

@@ -2,8 +2,9 @@
 
 A lock is a file `.pulumi/locks/organization/<project>/<stack>/<random>.json` that says who holds
 it. The protocol is the CLI's: look for other locks, write one's own, look again and give way if
-another appeared in between; so this engine and the CLI exclude each other. What a lock of a dead
-process means, and that `cancel` may remove it, is decided here too.
+another appeared in between; so this engine and the CLI exclude each other. A lock whose process is
+known to be gone (this host, and no process of that number and age) is taken over: the state that
+it guarded is whole after every step, so there is nothing to wait for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -57,9 +58,7 @@ class StackLockedError(EngineError):
         self.holders = holders
         who = "; ".join(str(holder) for holder in holders)
         command = f"`python -m local_engine cancel --stack {stack}`"
-        if all(holder.is_dead for holder in holders):
-            what = f"that process no longer runs: remove its lock with {command}, then run again."
-        elif all(holder.is_on_this_host for holder in holders):
+        if all(holder.is_on_this_host for holder in holders):
             what = "wait for it to end, then run again."
         else:
             what = f"wait for it to end or, once it is known to be dead, run {command}."
@@ -72,14 +71,22 @@ def lock_folder(root: Path, project: str, stack: str) -> Path:
 
 
 @contextlib.contextmanager
-def hold_lock(root: Path, project: str, stack: str) -> Generator[Path]:
+def hold_lock(
+    root: Path, project: str, stack: str, *, tell: Callable[[str], None] = lambda _: None
+) -> Generator[Path]:
     """Hold the stack's lock for the length of the block.
+
+    `tell` hears of every dead process's lock that is taken over.
 
     Raises:
         StackLockedError: another process holds it.
         EngineError: the lock cannot be written.
     """
     folder = lock_folder(root, project, stack)
+    for holder in _holders(folder, own=None):
+        if holder.is_dead:
+            _remove(holder)
+            tell(f"The lock of {holder} is taken over: that process no longer runs.")
     _refuse_if_held(folder, stack, own=None)
     own = folder / f"{uuid.uuid4()}.json"
     content = {
@@ -104,21 +111,23 @@ def holders(root: Path, project: str, stack: str) -> tuple[LockHolder, ...]:
 
 def remove_locks(root: Path, project: str, stack: str) -> int:
     """Delete every lock of the stack; returns how many there were."""
-    removed = 0
-    for holder in holders(root, project, stack):
-        try:
-            holder.file.unlink()
-            removed += 1
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise EngineError(
-                f"The lock {holder.file} could not be removed ({error.strerror}): delete it as "
-                "the user who owns it."
-            ) from error
-        with contextlib.suppress(OSError):
-            holder.file.with_name(f"{holder.file.name}.attrs").unlink()
-    return removed
+    return sum(_remove(holder) for holder in holders(root, project, stack))
+
+
+def _remove(holder: LockHolder) -> bool:
+    """Delete a lock; False when it was gone already."""
+    try:
+        holder.file.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise EngineError(
+            f"The lock {holder.file} could not be removed ({error.strerror}): delete it as "
+            "the user who owns it."
+        ) from error
+    with contextlib.suppress(OSError):
+        holder.file.with_name(f"{holder.file.name}.attrs").unlink()
+    return True
 
 
 def _refuse_if_held(folder: Path, stack: str, *, own: Path | None) -> None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from local_engine.commands.session import can_ask, open_stack, write
+from local_engine.commands.session import can_ask, locked, open_stack, write
 from local_engine.commands.stack import create_stack, forget_stack
 from local_engine.errors import EngineError
 from local_engine.interruption import cancellable
@@ -92,7 +92,7 @@ def _change(options: argparse.Namespace, stack: Stack, kind: Kind) -> int:
     if not stack.exists:
         create_stack(stack)
         write(f"Created stack '{stack.name}'")
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         stack.reload()
         if not options.skip_preview:
             code = _engine(options, stack, kind, dry=True)

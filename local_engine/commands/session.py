@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from local_engine.errors import EngineError
@@ -53,6 +54,17 @@ def write(text: str) -> None:
     """Print one line for the person, or for the program that reads the output."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """Print one line of warning where it does not mix with output that a program reads."""
+    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.flush()
+
+
+def locked(stack: Stack) -> AbstractContextManager[Path]:
+    """Hold the stack's lock for the length of a `with` block."""
+    return stack.backend.lock(stack.project.name, stack.name, tell=warn)
 
 
 def table(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]], indent: int = 0) -> None:

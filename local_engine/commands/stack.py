@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from local_engine.commands.session import confirm, open_stack, open_workspace, table, write
+from local_engine.commands.session import confirm, locked, open_stack, open_workspace, table, write
 from local_engine.errors import EngineError
 from local_engine.json_shapes import rows
 from local_engine.json_shapes import table as as_table
@@ -58,7 +58,7 @@ def create_stack(stack: Stack) -> None:
     """Write the state of a stack without resources, as `pulumi stack init` does."""
     from local_engine.resource_state import Snapshot
 
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         stack.state_file().save(Snapshot())
     stack.reload()
 
@@ -172,7 +172,7 @@ def import_(options: argparse.Namespace) -> int:
     deployment = document.get("deployment")
     if not isinstance(deployment, dict):
         raise EngineError(f"{source} has no `deployment`: pass what `stack export` printed.")
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         stack.reload()
         state = stack.state_file()
         snapshot = state.parse_deployment(cast("dict[str, Any]", deployment), source)
@@ -212,7 +212,7 @@ def remove(options: argparse.Namespace) -> int:
 
 def forget_stack(stack: Stack, *, preserve_config: bool) -> None:
     """Remove the stack's state and, unless told otherwise, its YAML."""
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         stack.backend.remove(stack.project.name, stack.name)
     if not preserve_config:
         with contextlib.suppress(FileNotFoundError):

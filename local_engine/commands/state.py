@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from local_engine.commands.session import confirm, open_stack, write
+from local_engine.commands.session import confirm, locked, open_stack, write
 from local_engine.errors import EngineError
 from local_engine.resource_state import ResourceState, Snapshot
 from local_engine.workspace import Stack, StateFile
@@ -22,7 +22,7 @@ def unprotect(options: argparse.Namespace) -> int:
     stack.require()
     what = "every resource" if options.all else f"'{options.urn}'"
     confirm(options, f"This will unprotect {what} of stack '{stack.name}'.", stack.name)
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         state, snapshot = _load(stack)
         chosen = snapshot.resources if options.all else [_find(snapshot, options.urn)]
         for resource in chosen:
@@ -41,7 +41,7 @@ def forget(options: argparse.Namespace) -> int:
     stack = open_stack(options)
     stack.require()
     confirm(options, f"This will take '{options.urn}' out of the state.", stack.name)
-    with stack.backend.lock(stack.project.name, stack.name):
+    with locked(stack):
         state, snapshot = _load(stack)
         resource = _find(snapshot, options.urn)
         if resource.protect and not options.force:

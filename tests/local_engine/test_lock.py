@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import socket
@@ -79,19 +80,35 @@ class TestHolding:
 class TestLeftBehind:
     """A lock says who holds it, and whether that process can still be alive."""
 
-    def test_dead_process_of_this_host(self, tmp_path: Path) -> None:
+    def test_dead_process_of_this_host_is_taken_over(self, tmp_path: Path) -> None:
         pid = dead_pid()
-        write_lock(tmp_path, pid, socket.gethostname(), NOW)
-        with pytest.raises(StackLockedError) as caught:
-            hold_lock(tmp_path, "shelf", "dev").__enter__()
-        assert str(caught.value) == (
-            f"Stack 'dev' is locked by ann@{socket.gethostname()} (pid {pid}) at {NOW}: that "
-            "process no longer runs: remove its lock with `python -m local_engine cancel --stack "
-            "dev`, then run again."
+        left = write_lock(tmp_path, pid, socket.gethostname(), NOW)
+        told: list[str] = []
+        with hold_lock(tmp_path, "shelf", "dev", tell=told.append) as own:
+            assert not left.exists()
+            assert [holder.file for holder in holders(tmp_path, "shelf", "dev")] == [own]
+        assert told == [
+            (
+                f"The lock of ann@{socket.gethostname()} (pid {pid}) at {NOW} is taken over: that "
+                "process no longer runs."
+            )
+        ]
+
+    def test_living_holder_beside_a_dead_one_still_refuses(self, tmp_path: Path) -> None:
+        write_lock(tmp_path, dead_pid(), socket.gethostname(), NOW)
+        now = datetime.datetime.now().astimezone().isoformat()
+        alive = write_lock(tmp_path, os.getpid(), socket.gethostname(), now).rename(
+            lock_folder(tmp_path, "shelf", "dev") / "alive.json"
         )
+        write_lock(tmp_path, dead_pid(), socket.gethostname(), NOW)
+        with pytest.raises(StackLockedError, match="wait for it to end"):
+            hold_lock(tmp_path, "shelf", "dev").__enter__()
+        assert alive.exists()
+
+    def test_cancel_removes_whatever_there_is(self, tmp_path: Path) -> None:
+        write_lock(tmp_path, 1, "elsewhere", NOW)
         assert remove_locks(tmp_path, "shelf", "dev") == 1
-        with hold_lock(tmp_path, "shelf", "dev"):
-            pass
+        assert holders(tmp_path, "shelf", "dev") == ()
 
     @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
     def test_number_given_to_a_later_process(self, tmp_path: Path) -> None:
