@@ -289,6 +289,7 @@ class _Deployment(Registrar):
                 context.errored = True
                 context.stop()
                 raise
+            self._executor.condemn(planned)
         self._executor.run(planned)
         last = next(p for p in reversed(planned) if p.step.new is not None)
         state = last.step.new

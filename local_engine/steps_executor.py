@@ -49,6 +49,8 @@ class StepExecutor:
         self._context = context
         self._deleted = deleted
         self._slots = threading.BoundedSemaphore(max(1, context.parallel))
+        self._condemned: dict[int, threading.Event] = {}
+        context.on_stop(self._release)
         self._apply: dict[str, Callable[[PlannedStep], None]] = {
             events.OP_SAME: self._same,
             events.OP_CREATE: self._create,
@@ -65,6 +67,16 @@ class StepExecutor:
             events.OP_REFRESH: self._refresh,
         }
 
+    def condemn(self, chain: list[PlannedStep]) -> None:
+        """Take note of what a chain that was just planned will delete before it is made anew.
+
+        A resource may go with one it does not depend on any more: nothing else would keep the
+        program from having its successor made while the old one still stands.
+        """
+        for planned in chain:
+            if planned.pending_replacement:
+                self._condemned[id(planned.step.old)] = threading.Event()
+
     def run(self, chain: list[PlannedStep]) -> None:
         """Run steps one after the other.
 
@@ -72,6 +84,9 @@ class StepExecutor:
             StepFailed: one of them failed, or nothing new may begin any more.
         """
         for planned in chain:
+            deletion = self._condemned.get(id(planned.step.old))
+            if deletion is not None and planned.step.op == events.OP_CREATE_REPLACEMENT:
+                deletion.wait()
             with self._slots:
                 if self._context.stopping.is_set():
                     raise StepFailed("stopped")
@@ -102,6 +117,9 @@ class StepExecutor:
                 self._remember(step.op, step.new)
         self._record(planned, subject, succeeded=failure is None or half_done)
         if failure is None:
+            deletion = self._condemned.get(id(step.old))
+            if deletion is not None and planned.pending_replacement:
+                deletion.set()
             context.count(step)
         else:
             context.errored = True
@@ -112,6 +130,10 @@ class StepExecutor:
                 # Nothing was attempted on a protected resource: the rest may be reported too.
                 context.stop()
             raise StepFailed(failure)
+
+    def _release(self) -> None:
+        for deletion in list(self._condemned.values()):
+            deletion.set()
 
     def _remember(self, op: str, new: ResourceState) -> None:
         reads = op in (events.OP_READ, events.OP_READ_REPLACEMENT)
