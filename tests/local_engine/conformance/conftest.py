@@ -44,3 +44,9 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
         engines.append(request.getfixturevalue("pulumi"))
     with open_stack(engines, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def embedded_stack(embedded: EmbeddedEngine, tmp_path: Path) -> Iterator[Stack]:
+    with open_stack([embedded], tmp_path) as opened:
+        yield opened

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.local_engine.conformance.engines import EmbeddedEngine
-from tests.local_engine.conformance.stack import Stack, open_stack
+from tests.local_engine.conformance.stack import Stack
 
 HOOK = """
 after = pulumi.ResourceHook("after", lambda args: None)
 Thing("a", ResourceOptions(hooks=pulumi.ResourceHookBinding(after_create=[after])))
 """
-
-
-@pytest.fixture
-def stack(embedded: EmbeddedEngine, tmp_path: Path) -> Iterator[Stack]:
-    with open_stack([embedded], tmp_path) as opened:
-        yield opened
 
 
 class TestRefusals:
@@ -34,9 +24,9 @@ class TestRefusals:
             (HOOK, "hook"),
         ],
     )
-    def test_of_a_program(self, stack: Stack, program: str, named: str) -> None:
-        stack.program(program)
-        for outcome in (stack.preview(), stack.up()):
+    def test_of_a_program(self, embedded_stack: Stack, program: str, named: str) -> None:
+        embedded_stack.program(program)
+        for outcome in (embedded_stack.preview(), embedded_stack.up()):
             assert outcome.exit_code != 0
             assert named in outcome.text
             assert "https://www.pulumi.com/docs/install/" in outcome.text
@@ -44,17 +34,17 @@ class TestRefusals:
             assert outcome.changing == []
 
     @pytest.mark.parametrize("package", ["aws", "gcp", "kubernetes"])
-    def test_of_a_real_cloud(self, stack: Stack, package: str) -> None:
-        stack.program(f'pulumi.CustomResource("{package}:index:Thing", "a", {{}})')
-        outcome = stack.preview()
+    def test_of_a_real_cloud(self, embedded_stack: Stack, package: str) -> None:
+        embedded_stack.program(f'pulumi.CustomResource("{package}:index:Thing", "a", {{}})')
+        outcome = embedded_stack.preview()
         assert outcome.exit_code != 0
         assert package in outcome.text
         assert "https://www.pulumi.com/docs/install/" in outcome.text
 
     @pytest.mark.parametrize("flags", [["--target", "x"], ["--policy-pack", "p"]])
-    def test_of_a_flag(self, stack: Stack, flags: list[str]) -> None:
-        stack.program('a = Thing("a")')
-        up = stack.up(*flags)
+    def test_of_a_flag(self, embedded_stack: Stack, flags: list[str]) -> None:
+        embedded_stack.program('a = Thing("a")')
+        up = embedded_stack.up(*flags)
         assert up.exit_code == 2
         assert flags[0] in up.text
         assert up.calls == []
