@@ -47,13 +47,14 @@ class Lane:
         folder.mkdir(mode=0o700, exist_ok=True)
         segments = self._segments()
         self._first = segments[0] if segments else 1
-        self._write_segment = (segments[-1] if segments else 0) + 1
+        self._cursor = self._load_position()
+        # Never before the position, even when all segments are acknowledged and gone.
+        self._write_segment = max((segments[-1] if segments else 0) + 1, self._cursor.segment)
         self._write_fd = -1
         self._write_offset = 0
         # The reader goes up to here within the segment being written; earlier ones are complete.
         self.committed = Position(self._write_segment, 0, 0)
         self._counts = threading.Lock()
-        self._cursor = self._load_position()
         self._file: BinaryIO | None = None
         self._file_segment = 0
         self._block: list[bytes] = []

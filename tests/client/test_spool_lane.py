@@ -27,7 +27,7 @@ def read_all(line: Lane) -> list[bytes]:
 class TestNothingIsLostAndOrderIsKept:
     """Append, read, acknowledge, reopen at will: what is not acknowledged comes again."""
 
-    @settings(deadline=None, max_examples=50)
+    @settings(deadline=None, max_examples=200)
     @given(
         st.lists(
             st.one_of(
@@ -72,6 +72,18 @@ class TestNothingIsLostAndOrderIsKept:
             expected = [b"record %d" % index for index in range(acknowledged, written)]
             assert read_all(again) == expected
             again.close()
+
+    def test_what_is_appended_after_all_was_acknowledged_and_deleted(self, tmp_path: Path) -> None:
+        first = lane(tmp_path)
+        first.append(["a"])
+        first.close()
+        second = lane(tmp_path)
+        assert read_all(second) == [b"a"]
+        second.acknowledge(second.cursor, 1)
+        second.close()
+        third = lane(tmp_path)
+        third.append(["b"])
+        assert read_all(third) == [b"b"]
 
     def test_acknowledged_segments_are_deleted(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
