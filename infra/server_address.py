@@ -1,30 +1,39 @@
 """What the server is called: the address clients use and the Host headers it accepts.
 
 Owns the tracking URI and MLflow's allow-list of hosts, which must agree: a client that reaches the
-server under a name that is not on the list gets 403 for every call. It opens no socket.
+server under a name that is not on the list gets 403 for every call. It opens no socket, and imports
+no settings: what watches a running server asks it for an address without loading them.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from infra.settings import PlatformSettings
+if TYPE_CHECKING:
+    from infra.settings import PlatformSettings
 
-EVERY_INTERFACE = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 """Addresses to listen on that no client can call the server by."""
 
 
 def tracking_uri(settings: PlatformSettings) -> str:
-    """The address clients use: as set, or where the server listens.
-
-    A server that listens on every interface is reached from its own machine by loopback.
-    """
+    """The address clients use: as set, or where the server listens."""
     if settings.server.tracking_uri:
         return settings.server.tracking_uri
-    host = settings.server.host
-    if host in EVERY_INTERFACE:
-        host = "127.0.0.1"
+    host = reachable_host(settings.server.host)
     return f"http://{bracketed(host)}:{settings.server.port}{settings.server.static_prefix}"
+
+
+def reachable_host(host: str) -> str:
+    """Where a server that listens on `host` is reached from its own machine.
+
+    By loopback of the same family where it listens on every interface: a single uvicorn worker on
+    `::` takes no IPv4.
+    """
+    if host not in EVERY_INTERFACE:
+        return host
+    return "::1" if ":" in host else "127.0.0.1"
 
 
 def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from infra.server_address import EVERY_INTERFACE
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, qualified
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def _problem(key: str, message: str) -> Problem:

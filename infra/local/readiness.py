@@ -49,10 +49,3 @@ class Question:
         """
         status = self.answer()
         return status == http.client.OK or bool(self.user and status == http.client.UNAUTHORIZED)
-
-
-def reachable_host(host: str) -> str:
-    """Where a server that listens on `host` is reached from this machine."""
-    if host in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return "::1" if host == "::" else host

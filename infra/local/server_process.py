@@ -24,9 +24,10 @@ from infra.local.log_tail import LogTail
 from infra.local.ports import problem_with_port
 from infra.local.program import Program
 from infra.local.provider import Properties
-from infra.local.readiness import Question, reachable_host
+from infra.local.readiness import Question
 from infra.local.supervision import Supervision, inherited_environment
 from infra.local.supervisor_files import log_path
+from infra.server_address import reachable_host
 
 NAME = "mlflow"
 POLL_SECONDS = 0.1

@@ -26,7 +26,7 @@ class TestTheAddressClientsUse:
         ("host", "uri"),
         [
             ("0.0.0.0", "http://127.0.0.1:5000"),
-            ("::", "http://127.0.0.1:5000"),
+            ("::", "http://[::1]:5000"),
             ("::1", "http://[::1]:5000"),
             ("mlflow.internal", "http://mlflow.internal:5000"),
         ],
