@@ -40,9 +40,14 @@ class UnsupportedTargetError(pulumi.RunError):
 def deploy(settings: PlatformSettings) -> MlflowPlatform:
     """Declare the platform's resources for the target the settings name."""
     if settings.target == "local":
+        from infra.local.errors import LocalPlatformError
         from infra.local.local_platform import LocalPlatform
 
-        return LocalPlatform(naming.base_name(settings.environment), settings)
+        try:
+            return LocalPlatform(naming.base_name(settings.environment), settings)
+        except LocalPlatformError as error:
+            # What this machine lacks is for its owner to mend: a RunError has no traceback.
+            raise pulumi.RunError(str(error)) from None
     raise UnsupportedTargetError(
         f"mlflow-platform:target is {settings.target!r}, whose components are not part of this "
         "version: its settings load and are checked, and only `local` can be deployed; set "
