@@ -12,9 +12,8 @@ from pathlib import Path
 import pulumi
 from pulumi.dynamic import Resource
 
-from infra.local.layout import has_content, private_directory, unwritable_ancestor
+from infra.local.layout import has_content, private_directory, remove_folder, unwritable_ancestor
 from infra.local.provider import LocalProvider, Properties
-from infra.local.supervision import remove_folder
 
 
 class ArtifactFolderProvider(LocalProvider):

@@ -1,12 +1,13 @@
 """Where the platform on this machine keeps things: one folder per stack, one subfolder per purpose.
 
-Owns the names below `<localStateDir>/<stack>/` and how its folders are made (for their owner
-alone). It leaves the engine's own state (`<localStateDir>/pulumi`) alone.
+Owns the names below `<localStateDir>/<stack>/`, and how its folders are made (for their owner
+alone) and removed. It leaves the engine's own state (`<localStateDir>/pulumi`) alone.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,18 +99,21 @@ def private_directory(path: Path) -> Path:
 
 
 def write_private_file(path: Path, content: str) -> None:
-    """Write `path` whole or not at all, readable by its owner alone from its first byte."""
+    """Write `path` whole or not at all, readable by its owner alone from its first byte.
+
+    Never through a link: root writes into PostgreSQL's data directory, which another user owns.
+    """
     private_directory(path.parent)
     scratch = path.with_name(f".{path.name}.new")
     scratch.unlink(missing_ok=True)
-    scratch.touch(mode=0o600)
-    scratch.write_text(content, encoding="utf-8")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(scratch, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
     scratch.replace(path)
 
 
 def unwritable_ancestor(path: Path) -> Path | None:
     """The folder that stops `path` from being made or written to, if one does; touches nothing."""
-
     for folder in (path, *path.parents):
         if folder.exists():
             usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
@@ -123,3 +127,19 @@ def has_content(folder: Path) -> bool:
         return any(folder.iterdir())
     except OSError:
         return False
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and everything in it; absent already is fine.
+
+    Raises:
+        LocalPlatformError: something in it cannot be removed.
+    """
+    if not path.exists():
+        return
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise LocalPlatformError(
+            f"cannot remove {error.filename} ({error.strerror}): remove {path} by hand"
+        ) from error

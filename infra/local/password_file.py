@@ -33,7 +33,7 @@ class PasswordFileProvider(LocalProvider):
         """Missing, changed by hand, or readable by others (libpq ignores such a file)."""
         path = Path(props["path"])
         try:
-            intact = path.read_text(encoding="utf-8") == password_line(props)
+            intact = path.read_bytes() == password_line(props).encode()
             private = stat.S_IMODE(path.stat().st_mode) == PRIVATE
         except OSError:
             return None

@@ -15,11 +15,10 @@ from pulumi.dynamic import Resource
 
 from infra.database_endpoint import DatabaseEndpoint
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout
+from infra.local.layout import Layout, remove_folder
 from infra.local.postgres_binaries import binaries_version, binary_directory, missing_binary
 from infra.local.postgres_server import PostgresServer
 from infra.local.provider import LocalProvider, Properties
-from infra.local.supervision import remove_folder
 
 
 class PostgresProvider(LocalProvider):

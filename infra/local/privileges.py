@@ -37,7 +37,7 @@ class Privileges:
     def own(self, path: Path) -> None:
         """Give a file or folder of ours to that user."""
         if self.prefix:
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 def for_database(service_user: str, must_reach: Sequence[Path]) -> Privileges:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -167,23 +166,29 @@ class Supervision:
             supervisor_files.require_private(socket_path.parent)
         write_private_file(configuration, supervisor_files.supervisord_text(self.layout))
         environment = {**inherited_environment(), MARK: self.mark("supervisord")}
-        done = subprocess.run(
-            [interpreter(), "-m", "supervisor.supervisord", "-c", str(configuration)],
-            cwd=self.layout.run,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=START_SECONDS,
-            check=False,
-            text=True,
-        )
-        if done.returncode != 0 or not _wait(self.client.answers, START_SECONDS):
-            said = " ".join(done.stdout.split()[-60:]) or "nothing"
-            raise LocalPlatformError(
-                f"supervisord did not start and said: {said}; its log is "
-                f"{self.layout.logs / 'supervisord.log'}"
+        try:
+            done = subprocess.run(
+                [interpreter(), "-m", "supervisor.supervisord", "-c", str(configuration)],
+                cwd=self.layout.run,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=START_SECONDS,
+                check=False,
+                text=True,
             )
+        except subprocess.TimeoutExpired:
+            raise self._start_failed(f"hung for {START_SECONDS} s") from None
+        if done.returncode != 0 or not _wait(self.client.answers, START_SECONDS):
+            raise self._start_failed(f"said: {' '.join(done.stdout.split()[-60:]) or 'nothing'}")
+
+    def _start_failed(self, how: str) -> LocalPlatformError:
+        log = self.layout.logs / "supervisord.log"
+        return LocalPlatformError(
+            f"supervisord did not start and {how}; its log {log} may name the cause: mend that "
+            "and deploy again"
+        )
 
     def _configured(self) -> bool:
         try:
@@ -227,22 +232,6 @@ def inherited_environment() -> dict[str, str]:
     environment.setdefault("PATH", os.defpath)
     environment.setdefault("HOME", str(Path.home()))
     return environment
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder and everything in it; absent already is fine.
-
-    Raises:
-        LocalPlatformError: something in it cannot be removed.
-    """
-    if not path.exists():
-        return
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise LocalPlatformError(
-            f"cannot remove {error.filename} ({error.strerror}): remove {path} by hand"
-        ) from error
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

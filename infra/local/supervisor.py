@@ -12,9 +12,9 @@ from pathlib import Path
 import pulumi
 from pulumi.dynamic import Resource
 
-from infra.local.layout import Layout, has_content, interpreter, unwritable_ancestor
+from infra.local.layout import Layout, has_content, interpreter, remove_folder, unwritable_ancestor
 from infra.local.provider import LocalProvider, Properties
-from infra.local.supervision import Supervision, remove_folder
+from infra.local.supervision import Supervision
 from infra.local.supervisor_files import socket_path, unusable_path
 
 

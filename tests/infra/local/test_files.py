@@ -76,6 +76,15 @@ class TestLayout:
         assert (target.read_text(), mode(target)) == ("new", 0o600)
         assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
+    def test_a_planted_link_is_not_written_through(self, tmp_path: Path) -> None:
+        other = tmp_path / "of-somebody-else"
+        other.write_text("untouched")
+        (tmp_path / "secret").symlink_to(other)
+        (tmp_path / ".secret.new").symlink_to(other)
+        write_private_file(tmp_path / "secret", "mine")
+        assert other.read_text() == "untouched"
+        assert not (tmp_path / "secret").is_symlink()
+
 
 class TestPasswordFile:
     """libpq can read it back, and only its owner can read it."""
