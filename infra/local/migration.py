@@ -103,7 +103,7 @@ def _run_upgrade(props: Properties) -> None:
         said = "".join(f"\n    {line}" for line in lines)
         raise LocalPlatformError(
             f"`mlflow db upgrade` left the schema at revision {reached} instead of "
-            f"{props['revision']}; it said:{said}"
+            f"{props['revision']}: mend what its last lines name and deploy again:{said}"
         )
 
 

@@ -98,8 +98,13 @@ def _sqlite_revision(path: Path) -> str | None:
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
         try:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except sqlite3.OperationalError:
-            return None
+        except sqlite3.DatabaseError as error:
+            if "no such table" in str(error):
+                return None
+            raise LocalPlatformError(
+                f"the backend store {SQLITE}{path} cannot be asked for its schema ({error}): name "
+                "a SQLite file that nothing else holds with mlflow-platform:backendStoreUri"
+            ) from error
     return str(row[0]) if row else None
 
 

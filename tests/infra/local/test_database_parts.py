@@ -65,6 +65,20 @@ class TestStoreRevision:
         connection.close()
         assert store_revision(store, "") == "x"
 
+    def test_a_file_that_is_no_database_is_named(self, tmp_path: Path) -> None:
+        path = tmp_path / "notes.db"
+        path.write_text("not a database, and longer than the header of one\n" * 40)
+        with pytest.raises(LocalPlatformError, match=r"notes\.db cannot be asked for its schema"):
+            store_revision(f"sqlite:///{path}", "")
+
+    def test_a_locked_file_is_not_taken_for_an_empty_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "mlflow.db"
+        with sqlite3.connect(path, isolation_level=None) as holder:
+            holder.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            holder.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(LocalPlatformError, match="database is locked"):
+                store_revision(f"sqlite:///{path}", "")
+
     def test_nobody_there(self) -> None:
         with pytest.raises(LocalPlatformError, match="cannot be asked for its schema"):
             store_revision("postgresql+psycopg://u@127.0.0.1:1/d?connect_timeout=1", "")
