@@ -50,7 +50,6 @@ class ServerWiring:
     artifact_root: str  # folder, `s3://…` or `gs://…`
     password_file: str | None = None  # libpq's PGPASSFILE; None: PGPASSWORD comes as a secret
     auth_config_file: str | None = None  # where the target writes `MlflowServer.auth_config`
-    auth_store: DatabaseEndpoint | str | None = None  # users and permissions, when basic
     prometheus_dir: str | None = None  # scratch folder shared by the workers' counters
 
 
@@ -182,18 +181,18 @@ def _secret_environment(settings: PlatformSettings, wiring: ServerWiring) -> tup
 def _auth_config(settings: PlatformSettings, wiring: ServerWiring) -> str | None:
     """MLflow's `basic_auth.ini`, without the password (that comes by environment).
 
+    Users are kept in the backend store: one database to back up, and no user without its runs.
     The cache turns 6 requests a second into 132: without it each request hashes the password
     anew. Its price: a changed password is accepted by other workers until the cache expires.
     """
     if settings.authentication.kind != "basic":
         return None
-    store = wiring.auth_store or wiring.backend_store
     return "\n".join(
         (
             "[mlflow]",
             "default_permission = READ",
             # The parser of this file takes a single % for a reference of its own.
-            f"database_uri = {_store_uri(store).replace('%', '%%')}",
+            f"database_uri = {_store_uri(wiring.backend_store).replace('%', '%%')}",
             f"auth_cache_ttl_seconds = {settings.authentication.cache_ttl_seconds}",
             "",
         )

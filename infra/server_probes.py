@@ -26,7 +26,6 @@ class Probe:
     period_seconds: int
     timeout_seconds: int
     failure_threshold: int
-    touches_database: bool
 
     @property
     def patience_seconds(self) -> int:
@@ -46,7 +45,6 @@ def probes(settings: PlatformSettings) -> dict[Literal["startup", "readiness", "
             period_seconds=2,
             timeout_seconds=timeout,
             failure_threshold=60,
-            touches_database=False,
         ),
         "readiness": Probe(
             path=f"{prefix}{READINESS_PATH}",
@@ -54,13 +52,11 @@ def probes(settings: PlatformSettings) -> dict[Literal["startup", "readiness", "
             # A real query on a busy server takes longer than a liveness answer.
             timeout_seconds=max(5, timeout),
             failure_threshold=3,
-            touches_database=True,
         ),
         "liveness": Probe(
             path=f"{prefix}/health",
             period_seconds=10,
             timeout_seconds=timeout,
             failure_threshold=6,
-            touches_database=False,
         ),
     }

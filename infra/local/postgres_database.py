@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.local.postgres_cluster import SUPERUSER
 from infra.local.scram import scram_verifier
 
 if TYPE_CHECKING:
@@ -62,11 +61,6 @@ class Login:
             refused = ("authentication failed", "does not exist", "no pg_hba.conf entry")
             return "refuses" if any(words in str(error) for words in refused) else "silent"
         return "accepts"
-
-
-def superuser_login(host: str, port: int, password: str) -> Login:
-    """The way in for what only the superuser may do."""
-    return Login(host=host, port=port, user=SUPERUSER, password=password)
 
 
 def ensure_role(login: Login, user: str, password: str) -> None:

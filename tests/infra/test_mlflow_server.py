@@ -190,17 +190,11 @@ class TestBasicAuthentication:
 
     def test_a_name_with_a_percent_sign_in_its_url_survives_the_file(self) -> None:
         store = DatabaseEndpoint(host="db", port=5432, name="mlflow", user="mlflow@server")
-        rendered = server(authentication="basic", wired=wiring(auth_store=store))
+        rendered = server(authentication="basic", wired=wiring(backend_store=store))
         read = configparser.ConfigParser()
         read.read_string(rendered.auth_config or "")
         assert read["mlflow"]["database_uri"] == store.url()
         assert "mlflow%40server" in store.url()
-
-    def test_users_in_a_store_of_their_own(self) -> None:
-        rendered = server(
-            authentication="basic", wired=wiring(auth_store="sqlite:////srv/users.db")
-        )
-        assert "database_uri = sqlite:////srv/users.db\n" in (rendered.auth_config or "")
 
     def test_it_is_not_rendered_without_a_place_for_its_file(self) -> None:
         with pytest.raises(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra.mlflow_server import MlflowServer, render
 from infra.settings import PlatformSettings
-from tests.infra.stacks import DATABASE, stack, wiring
+from tests.infra.stacks import stack, wiring
 
 # The beginning occurs nowhere else: Hypothesis tries words of the source as passwords too.
 PASSWORDS = st.text(
@@ -24,7 +24,7 @@ def definitions(settings: PlatformSettings) -> list[MlflowServer]:
     return [
         render(settings, wiring()),
         render(settings, wiring(password_file=None)),
-        render(settings, wiring(backend_store="sqlite:////srv/mlflow.db", auth_store=DATABASE)),
+        render(settings, wiring(backend_store="sqlite:////srv/mlflow.db")),
     ]
 
 

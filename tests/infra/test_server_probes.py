@@ -18,14 +18,6 @@ class TestProbes:
             rendered.readiness.path == f"{prefix}/api/2.0/mlflow/experiments/search?max_results=1"
         )
 
-    def test_what_they_touch(self) -> None:
-        rendered = server()
-        touched = [
-            probe.touches_database
-            for probe in (rendered.startup, rendered.readiness, rendered.liveness)
-        ]
-        assert touched == [False, True, False]
-
     def test_a_health_check_answers_within_its_timeout(self) -> None:
         quick, slow = server(), server(healthCheckTimeoutSeconds="7")
         assert (quick.liveness.timeout_seconds, quick.readiness.timeout_seconds) == (2, 5)
