@@ -55,7 +55,7 @@ class PlatformOutputs:
         if missing:
             raise OutputsError(
                 f"the stack exports no {', '.join(missing)}: it was never deployed, or its last "
-                "`up` failed; run `make up` for this stack, then `pulumi stack output` shows them"
+                "`up` failed; run `make up` for this stack, which prints them"
             )
         known = {name: outputs[key] for name, key in names.items() if key in outputs}
         if known.get("database_port") is not None:

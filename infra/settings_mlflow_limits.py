@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from infra.settings_derived_numbers import UVICORN_THREADS
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_parsing import Parsed, Problem, command_to_encrypt, qualified
 
 SHORTEST_ADMIN_PASSWORD = 12
 """MLflow refuses to create its administrator with fewer characters."""
@@ -118,8 +118,9 @@ def admin_password_is_accepted(settings: PlatformSettings, parsed: Parsed) -> It
         yield _problem(
             "authAdminPassword",
             f"has {len(password)} characters or is MLflow's old default; MLflow takes "
-            f"{SHORTEST_ADMIN_PASSWORD} or more: choose another with `pulumi config set --secret "
-            "authAdminPassword`, or remove it and one is made",
+            f"{SHORTEST_ADMIN_PASSWORD} or more: choose another with "
+            f"{command_to_encrypt('authAdminPassword', settings.target)}, or remove it and one is "
+            "made",
         )
 
 

@@ -90,6 +90,12 @@ def qualified(key: str) -> str:
     return f"{NAMESPACE}:{key}"
 
 
+def command_to_encrypt(key: str, target: str) -> str:
+    """What a user types to keep a setting as a secret; a stack on this machine needs no CLI."""
+    engine = "python -m local_engine" if target == "local" else "pulumi"
+    return f"`{engine} config set --secret {key}`"
+
+
 def _unknown(values: Mapping[str, str]) -> list[Problem]:
     return [
         Problem(qualified(key), f"is not a setting; {advice_for(key)}")

@@ -1,7 +1,7 @@
 """Secrets that stand in clear in a stack's file.
 
 Owns the one question whether a password was written down where it would be committed. It may come
-encrypted (`pulumi config set --secret`) or from a variable (`${MLFLOW_DB_PASSWORD}`). Pulumi's own
+encrypted (`config set --secret`) or from a variable (`${MLFLOW_DB_PASSWORD}`). Pulumi's own
 `secret: true` cannot ask it: that demands even an empty default encrypted.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from infra.settings_declarations import BY_KEY
 from infra.settings_interpolation import literal_part
-from infra.settings_parsing import Problem, qualified
+from infra.settings_parsing import Problem, command_to_encrypt, qualified
 
 _VARIABLE = {
     "authAdminPassword": "${MLFLOW_ADMIN_PASSWORD}",
@@ -21,6 +21,7 @@ _VARIABLE = {
 
 def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> Iterator[Problem]:
     """Passwords that are neither encrypted nor taken from a variable; never shown."""
+    target = values.get("target", str(BY_KEY["target"].default))
     for key in sorted(values.keys() & BY_KEY.keys()):
         if key in encrypted or not BY_KEY[key].secret:
             continue
@@ -28,7 +29,7 @@ def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> I
             yield Problem(
                 qualified(key),
                 "holds a password in clear, which a commit would give away: encrypt it with "
-                f"`pulumi config set --secret {key}`, or write {_VARIABLE[key]}",
+                f"{command_to_encrypt(key, target)}, or write {_VARIABLE[key]}",
             )
 
 

@@ -43,7 +43,7 @@ class TestWhatIsPromisedIsThere:
             PlatformOutputs.from_mapping(outputs)
         assert str(error.value) == (
             f"the stack exports no {absent}: it was never deployed, or its last `up` failed; run "
-            "`make up` for this stack, then `pulumi stack output` shows them"
+            "`make up` for this stack, which prints them"
         )
 
     def test_all_absent_ones_are_named_together(self) -> None:

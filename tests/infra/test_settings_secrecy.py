@@ -100,8 +100,8 @@ class TestNoPasswordStandsInClear:
         found = refused({"authentication": "basic", "authAdminPassword": text}, set())
         assert found[-1] == (
             "  - mlflow-platform:authAdminPassword: holds a password in clear, which a commit "
-            "would give away: encrypt it with `pulumi config set --secret authAdminPassword`, or "
-            "write ${MLFLOW_ADMIN_PASSWORD}"
+            "would give away: encrypt it with `python -m local_engine config set --secret "
+            "authAdminPassword`, or write ${MLFLOW_ADMIN_PASSWORD}"
         )
 
     @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ class TestNoPasswordStandsInClear:
         found = refused({"backendStoreUri": uri}, set())
         assert found[-1] == (
             "  - mlflow-platform:backendStoreUri: holds a password in clear, which a commit would "
-            "give away: encrypt it with `pulumi config set --secret backendStoreUri`, or write "
-            "${MLFLOW_DB_PASSWORD} in the password's place"
+            "give away: encrypt it with `python -m local_engine config set --secret "
+            "backendStoreUri`, or write ${MLFLOW_DB_PASSWORD} in the password's place"
         )
 
     @pytest.mark.parametrize(

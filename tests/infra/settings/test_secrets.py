@@ -74,8 +74,8 @@ class TestInClear:
         (found,) = problems(backendStoreUri=f"postgresql://me:{PASSWORD}@h/d", encrypted=())
         assert found == (
             "mlflow-platform:backendStoreUri: holds a password in clear, which a commit would give "
-            "away: encrypt it with `pulumi config set --secret backendStoreUri`, or write "
-            "${MLFLOW_DB_PASSWORD} in the password's place"
+            "away: encrypt it with `python -m local_engine config set --secret "
+            "backendStoreUri`, or write ${MLFLOW_DB_PASSWORD} in the password's place"
         )
 
     def test_the_administrators(self) -> None:
