@@ -162,6 +162,8 @@ def normalised_steps(steps: Iterable[State]) -> list[State]:
             if key in {"oldState", "newState"}
             else value.rpartition("::")[0]
             if key == "provider"
+            else sorted(value)  # gathered in no particular order
+            if key in {"diffReasons", "replaceReasons"}
             else value
             for key, value in step.items()
         }
