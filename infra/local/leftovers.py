@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+POLL_SECONDS = 0.02
 
 MARK = "MLFLOW_PLATFORM_PROCESS"
 """Environment variable that says which supervised program a process belongs to."""
@@ -59,13 +62,12 @@ def end(trace: Trace) -> int:
         _send(processes, signal.SIGQUIT)
     else:
         _send(processes, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes, timeout=trace.grace_seconds)
-    if alive:
-        _send(alive, signal.SIGKILL)
+    alive = _still_alive(processes, trace.grace_seconds)
+    _send(alive, signal.SIGKILL)
     # Children started in the meantime, and what ignored the first signal.
     late = find(trace)
     _send(late, signal.SIGKILL)
-    psutil.wait_procs([*alive, *late], timeout=10)
+    _still_alive([*alive, *late], 10)
     return len(processes)
 
 
@@ -78,13 +80,31 @@ def _others() -> Iterator[psutil.Process]:
 def _matches(process: psutil.Process, trace: Trace) -> bool:
     # A process that ends while it is looked at, or belongs to someone else, is not ours.
     with suppress(psutil.Error, OSError):
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if _is_over(process):
             return False
         if trace.mark:
             return process.environ().get(MARK) == trace.mark
         if trace.database_directory and process.name() == "postgres":
             return process.cwd() == os.path.realpath(trace.database_directory)
     return False
+
+
+def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all of them are over; those that are not after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (alive := [item for item in processes if not _is_over(item)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(POLL_SECONDS)
+    return alive
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Ended, buried or not: the first process of many a container buries nobody's orphans."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _postmaster(trace: Trace, processes: list[psutil.Process]) -> psutil.Process | None:
