@@ -60,17 +60,7 @@ class MlflowProcessProvider(LocalProvider):
     def change(self, olds: Properties, news: Properties) -> Properties:
         """Restart with another definition, or start again what was stopped."""
         del olds
-        server = ServerProcess(news)
-        before = server.supervision.running_definition(NAME)
-        try:
-            server.start()
-        except LocalPlatformError as error:
-            if before is None or before == server.supervision.running_definition(NAME):
-                raise
-            server.supervision.apply(before)
-            raise LocalPlatformError(
-                f"{error}\n  The server is started again with its previous definition."
-            ) from error
+        ServerProcess(news).change()
         return {}
 
     def remove(self, props: Properties) -> None:

@@ -58,7 +58,7 @@ class PostgresProvider(LocalProvider):
     def change(self, olds: Properties, news: Properties) -> Properties:
         """Restart with other settings, or start again what was stopped."""
         del olds
-        PostgresServer(news).start()
+        PostgresServer(news).change()
         return {}
 
     def remove(self, props: Properties) -> None:

@@ -12,50 +12,35 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 from infra.local import postgres_database, privileges
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout
-from infra.local.leftovers import Trace, find
+from infra.local.leftovers import Trace
 from infra.local.log_tail import LogTail
-from infra.local.ports import problem_with_port
 from infra.local.postgres_cluster import SUPERUSER, Cluster
 from infra.local.postgres_database import Login
 from infra.local.program import Program
 from infra.local.provider import Properties
-from infra.local.supervision import Supervision
+from infra.local.supervised_server import ServerState, SupervisedServer
 from infra.local.supervisor_files import log_path
 
 NAME = "postgresql"
 START_SECONDS = 120  # recovery after a crash replays the log first
 POLL_SECONDS = 0.05
 
-ServerState = Literal[
-    "running", "refusing", "silent", "stopped", "restarting", "unsupervised", "changed"
-]
-
 
 @dataclass(frozen=True)
-class PostgresServer:
-    """The server that a resource's properties describe."""
+class PostgresServer(SupervisedServer):
+    """The database server that a resource's properties describe."""
 
-    props: Properties
+    name: ClassVar[str] = NAME
+    port_setting: ClassVar[str] = "databasePort"
 
-    @property
-    def layout(self) -> Layout:
-        """Its stack's folders."""
-        return Layout(Path(self.props["directory"]))
-
-    @property
+    @cached_property
     def trace(self) -> Trace:
         """How its processes are recognised, whoever started them."""
         return Trace(database_directory=str(self.layout.data), grace_seconds=60)
-
-    @property
-    def supervision(self) -> Supervision:
-        """What keeps it alive."""
-        return Supervision(self.layout)
 
     @cached_property
     def cluster(self) -> Cluster:
@@ -119,33 +104,16 @@ class PostgresServer:
         self.supervision.stop(NAME, self.trace)
         self.cluster.prepare(self.props["superuser_password"])
 
-    def discard(self) -> None:
-        """Stop it and take it out of supervisord's hands; the data stays."""
-        self.supervision.discard(NAME, self.trace)
-
-    def state(self) -> ServerState:
-        """How it is, judged by logging in as MLflow does."""
-        report = self.supervision.report(NAME)
-        if report is None or not report.alive:
-            if report is not None and report.failing:
-                return "restarting"
-            return "unsupervised" if find(self.trace) else "stopped"
-        if self.supervision.running_definition(NAME) != self.program:
-            return "changed"
-        database = self.props["databases"][0]
-        answer = self._login(self.props["user"], database).answer()
+    def judge(self, uptime_seconds: int) -> ServerState:
+        """By logging in as MLflow does."""
+        del uptime_seconds
+        answer = self._login(self.props["user"], self.props["databases"][0]).answer()
         states: dict[postgres_database.Answer, ServerState] = {
             "accepts": "running",
             "refuses": "refusing",
             "silent": "silent",
         }
         return states[answer]
-
-    def port_problem(self) -> str | None:
-        """Why it cannot have its port; None when it can or already has."""
-        return problem_with_port(
-            self.props["host"], self.props["port"], setting="databasePort", ours=self.trace
-        )
 
     def _login(self, user: str, database: str = "postgres") -> Login:
         superuser = user == SUPERUSER

@@ -15,43 +15,29 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout, interpreter
-from infra.local.leftovers import MARK, Trace, find
+from infra.local.layout import interpreter
+from infra.local.leftovers import MARK, Trace
 from infra.local.log_tail import LogTail
-from infra.local.ports import problem_with_port
 from infra.local.program import Program
-from infra.local.provider import Properties
 from infra.local.readiness import Question
-from infra.local.supervision import Supervision, inherited_environment
+from infra.local.supervised_server import ServerState, SupervisedServer
+from infra.local.supervision import inherited_environment
 from infra.local.supervisor_files import log_path
 from infra.server_address import reachable_host
 
 NAME = "mlflow"
 POLL_SECONDS = 0.1
 
-ServerState = Literal[
-    "running", "starting", "silent", "stopped", "restarting", "unsupervised", "changed"
-]
-
 
 @dataclass(frozen=True)
-class ServerProcess:
-    """The server that a resource's properties describe."""
+class ServerProcess(SupervisedServer):
+    """The MLflow server that a resource's properties describe."""
 
-    props: Properties
-
-    @property
-    def layout(self) -> Layout:
-        """Its stack's folders."""
-        return Layout(Path(self.props["directory"]))
-
-    @property
-    def supervision(self) -> Supervision:
-        """What keeps it alive."""
-        return Supervision(self.layout)
+    name: ClassVar[str] = NAME
+    port_setting: ClassVar[str] = "serverPort"
 
     @cached_property
     def trace(self) -> Trace:
@@ -95,29 +81,11 @@ class ServerProcess:
             self.supervision.restart(self.program)
         self._wait_until_ready(log)
 
-    def discard(self) -> None:
-        """Stop it and take it out of supervisord's hands."""
-        self.supervision.discard(NAME, self.trace)
-
-    def state(self) -> ServerState:
-        """How it is, judged by asking it."""
-        report = self.supervision.report(NAME)
-        if report is None or not report.alive:
-            if report is not None and report.failing:
-                return "restarting"
-            return "unsupervised" if find(self.trace) else "stopped"
-        if self.supervision.running_definition(NAME) != self.program:
-            return "changed"
+    def judge(self, uptime_seconds: int) -> ServerState:
+        """By what its liveness probe asks; one that is still young may be starting."""
         if self._alive().passes():
             return "running"
-        young = report.uptime_seconds < self.props["start_seconds"]
-        return "starting" if young else "silent"
-
-    def port_problem(self) -> str | None:
-        """Why it cannot have its port; None when it can or already has."""
-        return problem_with_port(
-            self.props["host"], self.props["port"], setting="serverPort", ours=self.trace
-        )
+        return "starting" if uptime_seconds < self.props["start_seconds"] else "silent"
 
     def _wait_until_ready(self, log: LogTail) -> None:
         seconds = self.props["start_seconds"]
