@@ -1,8 +1,8 @@
 """Runs the user's program in this process, the way Pulumi's language host runs it in its own.
 
-Owns the program's surroundings (working directory, `sys.argv`, its modules, what it prints) and
-puts them back, so that the program can run again for the update that follows a preview. An error
-of the program is shown with the program's frames only.
+Owns the program's surroundings (working directory, `sys.argv`, its modules) and puts them back, so
+that the program can run again for the update that follows a preview. An error of the program is
+shown with the program's frames only; what it prints is in `program_output.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import contextvars
 import importlib
-import io
 import logging
 import os
 import runpy
@@ -22,16 +21,16 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import grpc
 import pulumi
 import pulumi.runtime
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2_grpc
 
-from local_engine.events import Diagnostic, Severity
+from local_engine.events import Diagnostic
+from local_engine.program_output import THREAD_PREFIX, captured_output
 
-THREAD_PREFIX = "pulumi-program"
 # The generated modules carry no usable types.
 _monitor_grpc: Any = resource_pb2_grpc
 _engine_grpc: Any = engine_pb2_grpc
@@ -79,7 +78,7 @@ class ProgramRun:
         with (
             grpc.insecure_channel(self._settings.address, options=_CHANNEL_OPTIONS) as channel,
             _surroundings(self._settings.directory),
-            _captured_output(self._emit),
+            captured_output(self._emit),
         ):
             try:
                 return contextvars.Context().run(self._run, channel)
@@ -219,69 +218,3 @@ def _is_program_module(module: Any, directory: Path) -> bool:
         return False
     path = Path(os.path.abspath(file))  # noqa: PTH100
     return path.is_relative_to(directory) and "site-packages" not in path.parts
-
-
-class _LineStream(io.TextIOBase):
-    """Turns what the program's own threads print into diagnostics, line by line."""
-
-    def __init__(
-        self, original: TextIO, severity: Severity, emit: Callable[[Diagnostic], None]
-    ) -> None:
-        self._original = original
-        self._severity: Severity = severity
-        self._emit = emit
-        self._program_thread = threading.get_ident()
-        self._emitting = threading.local()
-        self._rest = ""
-
-    def writable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return False
-
-    @property
-    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return "utf-8"
-
-    def fileno(self) -> int:
-        return self._original.fileno()
-
-    def write(self, text: str, /) -> int:
-        thread = threading.current_thread()
-        mine = thread.ident == self._program_thread or thread.name.startswith(THREAD_PREFIX)
-        # The display prints, too, while it is told of a line.
-        if not mine or getattr(self._emitting, "now", False):
-            return self._original.write(text)
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._send(line)
-        return len(text)
-
-    def flush(self) -> None:
-        self._original.flush()
-
-    def finish(self) -> None:
-        if self._rest:
-            self._send(self._rest)
-            self._rest = ""
-
-    def _send(self, line: str) -> None:
-        self._emitting.now = True
-        try:
-            self._emit(Diagnostic(self._severity, "", line))
-        finally:
-            self._emitting.now = False
-
-
-@contextlib.contextmanager
-def _captured_output(emit: Callable[[Diagnostic], None]) -> Generator[None]:
-    out = _LineStream(sys.stdout, "info", emit)
-    err = _LineStream(sys.stderr, "info#err", emit)
-    with (
-        contextlib.redirect_stdout(cast("Any", out)),
-        contextlib.redirect_stderr(cast("Any", err)),
-    ):
-        yield
-    out.finish()
-    err.finish()
