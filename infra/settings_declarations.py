@@ -75,7 +75,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "databaseMaxConnections",
         "PostgreSQL's max_connections; auto: what the budget needs, or 100 where it is not ours.",
         10,
-        262143,
+        262121,
     ),
     integer(
         "databaseReservedConnections",

@@ -25,8 +25,11 @@ CLOUD_WORKERS = 2
 """The deploying machine's cores say nothing of a container's; two survive the loss of one."""
 
 POSTGRESQL_DEFAULT_MAX_CONNECTIONS = 100
-POSTGRESQL_MOST_CONNECTIONS = 262143
-"""Highest `max_connections` that PostgreSQL takes; a budget beyond it is refused by its rule."""
+POSTGRESQL_MOST_CONNECTIONS = 262121
+"""Highest `max_connections` that PostgreSQL starts with: 262,143 processes, less its own 22.
+
+A budget beyond it is refused by its rule.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
