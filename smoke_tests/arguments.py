@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smoke_tests.authentication import KINDS
 from smoke_tests.errors import CouldNotLook
-from smoke_tests.retrying import SEED_WAITS, Patience
+from smoke_tests.retrying import DEFAULT_WAITS, Patience
 
 _EPILOG = """\
 environment (a flag wins over its variable):
@@ -39,7 +39,7 @@ class Arguments:
 
     tracking_uri: str | None
     stack: str | None
-    experiment: str | None  # None: the stack's, else seed 002's
+    experiment: str | None  # None: the stack's, else `integration-test`
     authentication: str
     token_variable: str | None
     google_audience: str | None
@@ -112,7 +112,7 @@ def parse_arguments(argv: Sequence[str], environ: Mapping[str, str]) -> Argument
         aws_service=found.aws_service,
         aws_region=found.aws_region,
         patience=Patience(
-            waits=_waits(*waits) if waits else SEED_WAITS,
+            waits=_waits(*waits) if waits else DEFAULT_WAITS,
             health_timeout_seconds=(
                 _timeout(*health) if health else patience.health_timeout_seconds
             ),

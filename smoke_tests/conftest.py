@@ -8,6 +8,7 @@ writes to a live platform by accident.
 from __future__ import annotations
 
 import os
+import shlex
 
 import pytest
 
@@ -37,7 +38,7 @@ def smoke_report(pytestconfig: pytest.Config) -> Report:
     if not uri and not stack:
         pytest.skip("no live server: pass --tracking-uri URI or --stack NAME")
     flags = str(pytestconfig.getoption("--smoke-args"))
-    argv = [*flags.split(), *(["--stack", stack] if stack else []), *([uri] if uri else [])]
+    argv = [*shlex.split(flags), *(["--stack", stack] if stack else []), *([uri] if uri else [])]
     try:
         return look(
             parse_arguments(argv, os.environ),

@@ -1,7 +1,8 @@
-"""The four stages of seed 002, section 4: health, experiment, run, metric.
+"""The four stages of the check: health, experiment, run, metric.
 
 Owns what is asked of a platform before it is called working, and the words in which the answers
-are reported; both are the seed's. Each stage builds on the one before, so a failure ends the check.
+are reported; both are those of the team's integration guide, whose readers know them. Each stage
+builds on the one before, so a failure ends the check.
 
 The health stage proves only that a server process lives: MLflow answers `/health` while its
 database is down. The other three prove the rest, by writing and reading back. The last one

@@ -1,6 +1,6 @@
 """How long to wait for a server that is on its way up.
 
-Owns the schedule (seed 002: 10, 20, 30, 30, 30 seconds, which is what a Cloud Run cold start or a
+Owns the schedule (10, 20, 30, 30, 30 seconds, which is what a Cloud Run cold start or a
 rolling update needs), the statuses worth another attempt and the clock, which tests replace. What
 is wrong for good (a password, an address, a certificate) is never retried: waiting two minutes
 for a mistake that time cannot mend hides the mistake.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
-SEED_WAITS = (10.0, 20.0, 30.0, 30.0, 30.0)
+DEFAULT_WAITS = (10.0, 20.0, 30.0, 30.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Clock:
 class Patience:
     """How long one request may take, and how often and when it is tried again."""
 
-    waits: tuple[float, ...] = SEED_WAITS  # seconds between attempts; one more attempt than waits
-    health_timeout_seconds: float = 60.0  # seed 002, 4.1: a cold start takes 12 to 30 s
+    waits: tuple[float, ...] = DEFAULT_WAITS  # seconds between attempts, of which there is one more
+    health_timeout_seconds: float = 60.0  # a cold start takes 12 to 30 s
     request_timeout_seconds: float = 30.0
 
     @property

@@ -52,11 +52,6 @@ class Report:
     interrupted: bool
 
     @property
-    def passed(self) -> bool:
-        """Whether every stage passed."""
-        return all(result.outcome is Outcome.PASSED for result in self.results)
-
-    @property
     def failure(self) -> StageResult | None:
         """The first stage that failed."""
         failed = (result for result in self.results if result.outcome is Outcome.FAILED)

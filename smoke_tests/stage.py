@@ -45,9 +45,9 @@ class Stage:
 
     number: int
     name: str  # for machines: `health`
-    title: str  # for people, in seed 002's words
+    title: str  # for people, in the integration guide's words
     question: str
-    failed_sentence: str  # seed 002's sentence after `FAILED:`
+    failed_sentence: str  # the guide's sentence after `FAILED:`
     run: Callable[[Visit], Iterator[Evidence]]
 
 

@@ -1,6 +1,6 @@
-"""The report a person reads: seed 002's, section 4.2, line for line.
+"""The report a person reads: that of the team's integration guide, line for line.
 
-Owns the words around the evidence and their order. What the seed does not have is added without
+Owns the words around the evidence and their order. What the guide does not have is added without
 touching its lines: stages that were not run, the remedy below the verdict, and the waits of a
 server that starts slowly (a countdown on a terminal, one line each elsewhere).
 """

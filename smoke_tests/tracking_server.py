@@ -110,10 +110,6 @@ class TrackingServer:
         """A POST that only reads, asked once: for `look_first`, whose caller tries again."""
         return self._api("POST", path, content)
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
     def _persistently(
         self,
         subject: str,

@@ -33,7 +33,7 @@ class Visit:
 
 
 def begin_visit(server: TrackingServer, *, clock: Clock, experiment_name: str) -> Visit:
-    """Choose this pass's names and its metric, in seed 002's words."""
+    """Choose this pass's names and its metric, in the integration guide's words."""
     token = os.urandom(8).hex()
     now = clock.epoch_milliseconds()
     return Visit(

@@ -22,7 +22,7 @@ from tests.smoke_tests.conftest import Check, RealMlflow
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
-SEED_REPORT = """\
+GUIDE_REPORT = """\
 ============================================================
 MLflow Integration Test
 ============================================================
@@ -73,16 +73,16 @@ def experiment(server: RealMlflow, name: str) -> dict:
 
 
 class TestHealthyServer:
-    """A healthy server passes, and the report is the one the seed promises."""
+    """A healthy server passes, and the report is the one the integration guide shows."""
 
-    def test_report_is_the_seeds_line_for_line(self, check: Check, real_mlflow: RealMlflow):
+    def test_report_is_the_guides_line_for_line(self, check: Check, real_mlflow: RealMlflow):
         check(real_mlflow.uri, environ=real_mlflow.environ)
         ran = check(real_mlflow.uri, environ=real_mlflow.environ)
         assert (ran.code, ran.err) == (0, "")
         out = re.sub(r"time: \d+\.\ds", "time: 0.3s", ran.out)
         out = re.sub(r"\(id=\d+\)", "(id=4)", out)
         out = re.sub(r"run: [0-9a-f]{32}", "run: abc123...", out)
-        assert out == SEED_REPORT.format(uri=real_mlflow.uri)
+        assert out == GUIDE_REPORT.format(uri=real_mlflow.uri)
 
     def test_what_was_reported_is_on_the_server(self, check: Check, real_mlflow: RealMlflow):
         report = json.loads(check(real_mlflow.uri, "--json", environ=real_mlflow.environ).out)

@@ -20,13 +20,13 @@ NOTHING_LISTENS = (
     "Nothing listens on that port: deploy with `make up`, or give the address that the stack's "
     "output trackingUri names."
 )
-SEED_SENTENCE = "❌ FAILED: MLflow server not reachable. Check Cloud Run service."
+GUIDE_SENTENCE = "❌ FAILED: MLflow server not reachable. Check Cloud Run service."
 
 
 class TestRefused:
-    """Nothing listens: the check waits as the seed says, then names port and remedy."""
+    """Nothing listens: the check waits for a cold start, then names port and remedy."""
 
-    def test_waits_of_the_seed_then_failure(self, check: Check, free_port: int):
+    def test_default_waits_then_failure(self, check: Check, free_port: int):
         ran = check(f"http://127.0.0.1:{free_port}")
         assert ran.code == 1
         assert sum(ran.slept) == 10 + 20 + 30 + 30 + 30
@@ -54,7 +54,7 @@ class TestRefused:
             "=== Test 4: Retrieve Metrics ===",
             "- Not run: test 1 failed",
             "",
-            SEED_SENTENCE,
+            GUIDE_SENTENCE,
             f"   What to do: {NOTHING_LISTENS}",
         ]
         assert (ran.code, ran.slept, ran.err) == (1, [], "")
