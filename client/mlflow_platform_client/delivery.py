@@ -1,42 +1,29 @@
 """The background threads that empty lanes into the server, in order, however long it takes.
 
 Owns when to send (a full batch at once, a partial one when it has waited `flush_seconds` or
-somebody asked), what to do when it fails (again, with growing pauses; half as many metrics after a
-timeout; not at all while the breaker is open) and when to acknowledge (never before the server
-has). It never gives up by itself: only `stop` ends it, and what is left stays in the lane.
+somebody asked), what to do when it fails (again, with growing pauses; not at all while the breaker
+is open) and when to acknowledge (never before the server has). It never gives up by itself: only
+`stop` ends it, and what is left stays in the lane. What one sending consists of is left to
+`batch_delivery` and `text_delivery`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable
 
-from mlflow_platform_client.batch_sender import BatchSender
-from mlflow_platform_client.batching import Batch, gather
 from mlflow_platform_client.circuit_breaker import Breaker
-from mlflow_platform_client.dead_letters import DeadLetters
-from mlflow_platform_client.errors import (
-    ArtifactStoreFailed,
-    CircuitOpen,
-    RequestRejected,
-    ServerUnreachable,
-    TrackingError,
-)
+from mlflow_platform_client.errors import CircuitOpen, TrackingError
 from mlflow_platform_client.spool_lane import Lane
-from mlflow_platform_client.telemetry import ARTIFACT, Telemetry
-from mlflow_platform_client.tracking_server import TrackingServer
+from mlflow_platform_client.telemetry import Telemetry
 
 _logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-FEWEST_METRICS = 25
-GROW_AFTER_SECONDS = 300.0
-MOST_TEXT_ATTEMPTS = 5
 
 
 class Stopped(Exception):  # noqa: N818
@@ -172,116 +159,3 @@ class Delivery:
                 raise Stopped
             if urgency.flushing:
                 self._breaker.allow_trial()
-
-
-class BatchDelivery(Delivery):
-    """Metrics, parameters and tags."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        breaker: Breaker,
-        urgency: Urgency,
-        telemetry: Telemetry,
-        sender: BatchSender,
-        *,
-        most_metrics: int,
-    ) -> None:
-        """`most_metrics` is the size aimed at."""
-        super().__init__(lane, breaker, urgency, telemetry)
-        self._sender = sender
-        self._wanted = self._most_metrics = most_metrics
-        self._shrunk_at = 0.0
-
-    def deliver_one(self) -> None:
-        """One window: a batch for each run in it."""
-        self._grow()
-        start = self.lane.cursor
-        window = gather(self.lane, self._most_metrics)
-        for batch in window.batches:
-            try:
-                self._insist(lambda failures, batch=batch: self._send(batch, failures))
-            except _TooSlow:
-                self.lane.seek(start)  # smaller batches from here; what was sent is kept once
-                return
-            except BaseException:
-                self.lane.seek(start)
-                raise
-        self._acknowledge(window.records)
-
-    def _send(self, batch: Batch, failures: int) -> None:
-        try:
-            self._sender.send(batch, failures=failures)
-        except ServerUnreachable as error:
-            # A server that needs longer than the breaker allows would get the same batch for ever.
-            said = str(error).lower()
-            if "timed out" not in said or "connect timeout" in said:
-                raise
-            if len(batch.lines) <= FEWEST_METRICS or self._most_metrics <= FEWEST_METRICS:
-                self._sender.be_patient()
-                raise
-            self._most_metrics = max(FEWEST_METRICS, self._most_metrics // 2)
-            self._shrunk_at = time.monotonic()
-            _logger.warning(
-                "a batch of %d was not answered in time; from now on %d metrics at most",
-                len(batch.lines), self._most_metrics,
-            )  # fmt: skip
-            self._failed(error)
-            raise _TooSlow(str(error)) from error
-
-    def _grow(self) -> None:
-        if (
-            self._most_metrics < self._wanted
-            and time.monotonic() - self._shrunk_at > GROW_AFTER_SECONDS
-        ):
-            self._most_metrics = min(self._wanted, self._most_metrics * 2)
-            self._shrunk_at = time.monotonic()
-
-
-class TextDelivery(Delivery):
-    """Texts for the artifact store, one at a time."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        breaker: Breaker,
-        urgency: Urgency,
-        telemetry: Telemetry,
-        server: TrackingServer,
-        dead_letters: DeadLetters,
-    ) -> None:
-        """Uploads go through the server, or straight to the store, as MLflow decides."""
-        super().__init__(lane, breaker, urgency, telemetry)
-        self._server = server
-        self._dead_letters = dead_letters
-
-    def deliver_one(self) -> None:
-        """One text."""
-        start = self.lane.cursor
-        line = self.lane.read()
-        if line is None:
-            self._acknowledge(0)
-            return
-        try:
-            self._insist(lambda failures: self._upload(line, failures))
-        except BaseException:
-            self.lane.seek(start)
-            raise
-        self._acknowledge(1)
-
-    def _upload(self, line: bytes, failures: int) -> None:
-        _, run_id, content = line.decode().split("\t", 2)
-        item = json.loads(content)
-        try:
-            with self._telemetry.timed(ARTIFACT):
-                self._server.log_text(run_id, item["text"], item["path"])
-        except (RequestRejected, ArtifactStoreFailed) as refusal:
-            # An artifact store says everything in its own words; some of it passes.
-            if isinstance(refusal, ArtifactStoreFailed) and failures < MOST_TEXT_ATTEMPTS:
-                raise
-            self._dead_letters.add_records([line], type(refusal).__name__, str(refusal))
-            self._telemetry.count("rejected")
-
-
-class _TooSlow(Exception):  # noqa: N818
-    """The batch must be cut smaller."""

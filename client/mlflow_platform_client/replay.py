@@ -13,21 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow_platform_client.batch_delivery import BatchDelivery
 from mlflow_platform_client.batch_sender import BatchSender
 from mlflow_platform_client.circuit_breaker import Breaker
 from mlflow_platform_client.dead_letters import DeadLetters
-from mlflow_platform_client.delivery import (
-    BatchDelivery,
-    Delivery,
-    Stopped,
-    TextDelivery,
-    Urgency,
-)
+from mlflow_platform_client.delivery import Delivery, Stopped, Urgency
 from mlflow_platform_client.errors import TrackingError
 from mlflow_platform_client.logging_settings import LoggingSettings
 from mlflow_platform_client.spool import Session, Spool
 from mlflow_platform_client.spool_lane import Lane
 from mlflow_platform_client.telemetry import Telemetry
+from mlflow_platform_client.text_delivery import TextDelivery
 from mlflow_platform_client.tracking_server import TrackingServer
 
 _logger = logging.getLogger(__name__)
