@@ -35,7 +35,7 @@ from local_engine.monitor import Registrar, ResourceMonitor, serve
 from local_engine.program import ProgramRun, ProgramSettings
 from local_engine.project import Project
 from local_engine.property_values import PropertyMap
-from local_engine.providers_client import ProviderError
+from local_engine.providers_errors import ProviderError
 from local_engine.providers_host import DYNAMIC_PACKAGE, ProviderHost
 from local_engine.providers_registry import DefaultProviders, ProviderRegistry, ProviderRequest
 from local_engine.resource_state import (

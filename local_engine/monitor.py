@@ -25,7 +25,7 @@ from local_engine.property_values import (
     from_struct,
     to_struct,
 )
-from local_engine.providers_client import ProviderError
+from local_engine.providers_errors import ProviderError
 from local_engine.providers_host import INSTALL_HINT
 from local_engine.providers_registry import ProviderRequest
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn_type

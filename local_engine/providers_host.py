@@ -106,8 +106,8 @@ class ProviderHost:
         attached = _attached_port(package)
         if attached is not None:
             client = self._connect(package, attached, None)
-            client.handshake(_handshake(self.engine_address, None))
-            client.attach(self.engine_address)
+            client.configuration.handshake(_handshake(self.engine_address, None))
+            client.configuration.attach(self.engine_address)
         elif package == DYNAMIC_PACKAGE:
             self.start_dynamic()
             with self._lock:
@@ -169,7 +169,7 @@ class ProviderHost:
         with self._lock:
             self._processes.append(process)
         client = self._connect(package, process.port(), process)
-        client.handshake(_handshake(self.engine_address, executable.parent))
+        client.configuration.handshake(_handshake(self.engine_address, executable.parent))
         return client
 
     def _connect(self, package: str, port: int, process: ProviderProcess | None) -> ProviderClient:

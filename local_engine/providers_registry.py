@@ -17,7 +17,8 @@ from typing import cast
 from local_engine.diff import DiffResult, same_value
 from local_engine.errors import EngineError
 from local_engine.property_values import UNKNOWN_TEXT, PropertyMap, Secret, unwrap
-from local_engine.providers_client import Applied, CheckFailure, ProviderClient
+from local_engine.providers_answers import Applied, CheckFailure
+from local_engine.providers_client import ProviderClient
 from local_engine.providers_host import DYNAMIC_PACKAGE, ProviderHost
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn_name, urn_type
 
@@ -71,7 +72,7 @@ class ProviderRegistry:
     ) -> tuple[PropertyMap, list[CheckFailure]]:
         """Load the provider and validate its configuration."""
         client = self._load(urn, new)
-        checked, failures = client.check_config(urn, _public(old or {}), _public(new))
+        checked, failures = client.configuration.check(urn, _public(old or {}), _public(new))
         if failures:
             client.close()
             return checked, failures
@@ -89,7 +90,7 @@ class ProviderRegistry:
             client = self._checked.get(urn) or self._configured.get(f"{urn}::{old.id}")
         if client is None:
             client = self._load(urn, old.inputs)
-        result = client.diff_config(urn, old, _public(old.inputs), _public(new))
+        result = client.configuration.diff(urn, old, _public(old.inputs), _public(new))
         if result.changes == "unknown":
             same = same_value(old.outputs, _public(new))
             result = replace(result, changes="none" if same else "some")
@@ -100,7 +101,7 @@ class ProviderRegistry:
         client = self.get(reference)
         if client is None:
             raise EngineError(f"failed to resolve provider reference: {reference!r}")
-        return client.diff_config(new.urn, old, _public(old.inputs), _public(new.inputs))
+        return client.configuration.diff(new.urn, old, _public(old.inputs), _public(new.inputs))
 
     def same(self, state: ResourceState, *, checked: bool) -> None:
         """Configure the provider as its state says, unless it is configured already."""
@@ -135,7 +136,7 @@ class ProviderRegistry:
     def _configure(
         self, client: ProviderClient, urn: str, identity: str, inputs: PropertyMap
     ) -> None:
-        client.configure(urn, identity, _public(inputs))
+        client.configuration.configure(urn, identity, _public(inputs))
         with self._lock:
             self._configured[f"{urn}::{identity}"] = client
             if urn in self._aliases:

@@ -19,7 +19,9 @@ from local_engine.deployment_context import DeploymentContext, StepFailed
 from local_engine.errors import EngineError
 from local_engine.events import StepFinished, StepStarted
 from local_engine.property_values import UNKNOWN_TEXT, PropertyMap, Secret, strip_secrets
-from local_engine.providers_client import Applied, ProviderClient, ProviderError
+from local_engine.providers_answers import Applied
+from local_engine.providers_client import ProviderClient
+from local_engine.providers_errors import ProviderError
 from local_engine.resource_state import OperationKind, ResourceState
 from local_engine.steps import PlannedStep
 from local_engine.steps_generator import compare_with

@@ -19,12 +19,9 @@ from local_engine.diff import DiffResult
 from local_engine.errors import EngineError
 from local_engine.goal import Goal
 from local_engine.property_values import PropertyMap, contains_unknown, strip_secrets
-from local_engine.providers_client import (
-    CheckFailure,
-    DiffUnavailable,
-    ProviderClient,
-    refuse_check,
-)
+from local_engine.providers_answers import CheckFailure, refuse_check
+from local_engine.providers_client import ProviderClient
+from local_engine.providers_errors import DiffUnavailable
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState
 from local_engine.steps import PlannedStep
 from local_engine.steps_identity import Identities
