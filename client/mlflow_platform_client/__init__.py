@@ -16,7 +16,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlflow_platform_client.configuration import ClientSettings, Origin, resolve_settings
+    from mlflow_platform_client.client_settings import ClientSettings, Origin
+    from mlflow_platform_client.configuration import resolve_settings
     from mlflow_platform_client.errors import (
         ArtifactStoreFailed,
         AuthenticationFailed,
@@ -73,11 +74,11 @@ __all__ = [
 ]
 
 _WHERE = {
-    "ClientSettings": "configuration",
+    "ClientSettings": "client_settings",
     "Finding": "findings",
     "LoggingSettings": "logging_settings",
     "MaskingFilter": "masking",
-    "Origin": "configuration",
+    "Origin": "client_settings",
     "PreflightReport": "findings",
     "PrometheusCollector": "prometheus_export",
     "RequestLogger": "request_logging",

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO, cast
 
 from mlflow_platform_client import spool_commands
-from mlflow_platform_client.configuration import ClientSettings, all_settings, resolve_settings
+from mlflow_platform_client.client_settings import ClientSettings, all_settings
+from mlflow_platform_client.configuration import resolve_settings
 from mlflow_platform_client.errors import ConfigurationError, StatusFileError
 from mlflow_platform_client.printing import Printer
 

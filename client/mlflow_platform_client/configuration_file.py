@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from mlflow_platform_client.configuration import Origin, Source, all_settings
+from mlflow_platform_client.client_settings import Origin, Source, all_settings
 from mlflow_platform_client.masking import mask
 
 Given = dict[str, tuple[object, Source]]

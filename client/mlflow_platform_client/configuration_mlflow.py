@@ -13,7 +13,7 @@ import os
 from collections.abc import Generator, Mapping, MutableMapping
 from typing import Any
 
-from mlflow_platform_client.configuration import ClientSettings, all_settings
+from mlflow_platform_client.client_settings import ClientSettings, all_settings
 
 _READ_BY_MLFLOW = ("MLFLOW_TRACKING_", "MLFLOW_EXPERIMENT_", "MLFLOW_HTTP_", "MLFLOW_ARTIFACT_")
 _READ_BY_STORES = ("MLFLOW_S3_", "AWS_")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mlflow_platform_client.masking import mask
 
 if TYPE_CHECKING:
-    from mlflow_platform_client.configuration import Setting
+    from mlflow_platform_client.client_settings import Setting
 
 _Number = TypeVar("_Number", int, float)
 _TRUE = ("true", "1", "yes", "on")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.clock import Clock
-from mlflow_platform_client.configuration import ClientSettings
 from mlflow_platform_client.errors import TrackingError
 from mlflow_platform_client.findings import Finding, Outcome
 from mlflow_platform_client.masking import mask

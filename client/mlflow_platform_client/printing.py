@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from mlflow_platform_client.configuration import ClientSettings, all_settings
+from mlflow_platform_client.client_settings import ClientSettings, all_settings
 from mlflow_platform_client.findings import Finding, Outcome, PreflightReport
 from mlflow_platform_client.masking import mask, mask_document
 from mlflow_platform_client.status_reading import TrackingStatus

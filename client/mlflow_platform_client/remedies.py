@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mlflow_platform_client.configuration import ClientSettings
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.errors import (
     ArtifactStoreFailed,
     AuthenticationFailed,

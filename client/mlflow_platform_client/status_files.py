@@ -16,8 +16,8 @@ import socket
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.clock import Clock
-from mlflow_platform_client.configuration import ClientSettings
 from mlflow_platform_client.errors import StatusFileError
 from mlflow_platform_client.findings import PreflightReport
 from mlflow_platform_client.masking import mask

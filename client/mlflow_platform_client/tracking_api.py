@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from mlflow_platform_client.configuration import ClientSettings
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.deadline import within
 from mlflow_platform_client.errors import RequestRejected, TrackingError, for_status, mapped
 from mlflow_platform_client.masking import mask

@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.clock import Clock
-from mlflow_platform_client.configuration import ClientSettings, resolve_settings
+from mlflow_platform_client.configuration import resolve_settings
 from mlflow_platform_client.configuration_mlflow import apply_settings
 from mlflow_platform_client.errors import ConfigurationError, PreflightFailed, StatusFileError
 from mlflow_platform_client.findings import Finding, Outcome, PreflightReport, TrackedRun

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlflow_platform_client import ConfigurationError, resolve_settings
-from mlflow_platform_client.configuration import Origin, all_settings
+from mlflow_platform_client.client_settings import Origin, all_settings
 from mlflow_platform_client.configuration_mlflow import (
     apply_settings,
     briefly,

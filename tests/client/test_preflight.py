@@ -15,7 +15,7 @@ from mlflow_platform_client import (
     read_tracking_status,
     resolve_settings,
 )
-from mlflow_platform_client.configuration import ClientSettings
+from mlflow_platform_client.client_settings import ClientSettings
 from mlflow_platform_client.findings import Outcome, PreflightReport
 from mlflow_platform_client.tracking_api import Answer
 from mlflow_platform_client.training_preflight import run_preflight

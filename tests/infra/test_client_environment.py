@@ -6,7 +6,8 @@ import mlflow.environment_variables
 import pytest
 
 from infra.client_environment import client_environment
-from mlflow_platform_client.configuration import Origin, resolve_settings
+from mlflow_platform_client.client_settings import Origin
+from mlflow_platform_client.configuration import resolve_settings
 from tests.infra.stacks import stack
 
 
