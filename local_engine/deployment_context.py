@@ -16,6 +16,7 @@ from local_engine.deployment_snapshot import SnapshotWriter
 from local_engine.diff import same_value
 from local_engine.errors import EngineError
 from local_engine.events import Diagnostic, Event, Severity, Step
+from local_engine.providers_client import ProviderClient
 from local_engine.providers_registry import ProviderRegistry
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn_name, urn_type
 
@@ -115,6 +116,30 @@ class DeploymentContext:
             f"the state refers to the provider {reference}, which it does not hold: run the "
             "program once (`up`) so that it is registered again",
         )
+
+    def provider_of(self, state: ResourceState) -> ProviderClient:
+        """Return the provider of a resource, loaded from the state if need be.
+
+        Raises:
+            StepFailed: there is none.
+        """
+        client = self.registry.get(state.provider)
+        if client is None:
+            self.ensure_provider(state.provider)
+            client = self.registry.get(state.provider)
+        if client is None:
+            raise self.fail(
+                state.urn, f"unknown provider '{state.provider}' for resource '{state.urn}'"
+            )
+        return client
+
+    def informer(self, urn: str) -> Callable[[str], None]:
+        """Return what tells the user something about one resource."""
+
+        def inform(message: str) -> None:
+            self.tell("info", urn, message)
+
+        return inform
 
 
 def is_default_provider(urn: str) -> bool:

@@ -24,7 +24,7 @@ from local_engine.providers_client import ProviderClient
 from local_engine.providers_errors import ProviderError
 from local_engine.resource_state import OperationKind, ResourceState
 from local_engine.steps import PlannedStep
-from local_engine.steps_generator import compare_with
+from local_engine.steps_comparison import compare_with
 
 _PENDING: dict[str, OperationKind] = {
     events.OP_CREATE: "creating",

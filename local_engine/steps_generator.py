@@ -1,16 +1,15 @@
 """From what a program asks for to the steps that bring it about.
 
 Owns the choice: create, update, replace (in which order), read, or nothing. It asks providers to
-check inputs and to compare them, changes nothing itself, and is called by one thread at a time.
-Semantics are those of Pulumi's step generator; what is deleted at the end of a deployment is in
-`steps_deletion.py`, what must go with a resource that is deleted first in `steps_replacement.py`.
+check inputs, changes nothing itself, and is called by one thread at a time. Semantics are those of
+Pulumi's step generator; what differs between old and new is in `steps_comparison.py`, what is
+deleted at the end of a deployment in `steps_deletion.py`, what must go with a resource that is
+deleted first in `steps_replacement.py`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace as changed
 
 from local_engine import diff as diffs
 from local_engine import steps
@@ -18,12 +17,12 @@ from local_engine.deployment_context import DeploymentContext, StepFailed
 from local_engine.diff import DiffResult
 from local_engine.errors import EngineError
 from local_engine.goal import Goal
-from local_engine.property_values import PropertyMap, contains_unknown, strip_secrets
+from local_engine.property_values import PropertyMap
 from local_engine.providers_answers import CheckFailure, refuse_check
-from local_engine.providers_client import ProviderClient
 from local_engine.providers_errors import DiffUnavailable
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState
 from local_engine.steps import PlannedStep
+from local_engine.steps_comparison import Comparison
 from local_engine.steps_identity import Identities
 from local_engine.steps_ledger import Ledger
 from local_engine.steps_replacement import Replacements
@@ -39,8 +38,8 @@ class StepGenerator:
         self.identities = Identities(
             context.stack, context.project, context.olds, self._report_identity
         )
-        self._replacements = Replacements(context, self.ledger, self.compare)
-        self._providers: dict[str, ResourceState] = {}
+        self._comparison = Comparison(context, self.ledger, self.identities)
+        self._replacements = Replacements(context, self.ledger, self._comparison.compare)
 
     def register(self, goal: Goal) -> list[PlannedStep]:
         """Choose the steps for one resource.
@@ -58,9 +57,8 @@ class StepGenerator:
         new = _new_state(urn, goal, old, alias)
         is_provider = goal.type.startswith(PROVIDER_TYPE_PREFIX)
         if is_provider:
-            self._providers[urn] = new
+            self._comparison.know_provider(new, alias)
             if alias:
-                self._providers[alias] = new
                 self._context.registry.alias(urn, alias)
         recreating = urn in self.ledger.deletes
         if alias and alias in self.ledger.deletes:
@@ -68,7 +66,7 @@ class StepGenerator:
             self.ledger.deletes.discard(alias)
         if old is not None:
             new.inputs = diffs.ignore_changes(
-                new.inputs, old.inputs, goal.ignore_changes, self._informer(urn)
+                new.inputs, old.inputs, goal.ignore_changes, self._context.informer(urn)
             )
         fresh = recreating or old is None or old.external or old.taint
         if goal.custom:
@@ -101,24 +99,14 @@ class StepGenerator:
         self.ledger.reads.add(new.urn)
         return [steps.read(old, new)]
 
-    def compare(
-        self, old: ResourceState, new_inputs: PropertyMap, ignored: list[str], *, preview: bool
-    ) -> DiffResult:
-        """Ask the provider of `old` what new inputs would change."""
-        if old.is_provider:
-            return self._context.registry.diff(old, old.urn, new_inputs)
-        return compare_with(
-            self._provider(old), old, new_inputs, ignored, self._informer(old.urn), preview=preview
-        )
-
     def _change(self, goal: Goal, old: ResourceState, new: ResourceState) -> list[PlannedStep]:
         context, urn = self._context, new.urn
-        trigger = self._triggered(old, new)
+        trigger = self._comparison.triggered(old, new)
         if trigger:
             result = DiffResult(changes="some")
         else:
             try:
-                result = self._diff(old, new)
+                result = self._comparison.diff(old, new)
             except DiffUnavailable as unavailable:
                 context.tell("warning", urn, unavailable.message)
                 result = DiffResult(changes="some")
@@ -168,55 +156,6 @@ class StepGenerator:
             self.ledger.pending_deletes.add(id(old))
         return [*planned, *steps.replace(old, new, result, pending_delete=False)]
 
-    def _diff(self, old: ResourceState, new: ResourceState) -> DiffResult:
-        if old.taint:
-            return DiffResult(changes="some", replace_keys=("id",))
-        if not self.ledger.replaces.isdisjoint(new.replace_with):
-            return DiffResult(changes="some", replace_keys=("replaceWith",))
-        if new.deleted_with and new.deleted_with in self.ledger.replaces:
-            return DiffResult(changes="some", replace_keys=("deletedWith",))
-        if self._provider_changed(old, new):
-            return DiffResult(changes="some", replace_keys=("provider",))
-        if not new.custom:
-            same = diffs.same_value(old.inputs, new.inputs)
-            return DiffResult(changes="none" if same else "some")
-        if new.is_provider:
-            return self._context.registry.diff(old, new.urn, new.inputs)
-        return compare_with(
-            self._provider(new),
-            old.copy(urn=new.urn),
-            new.inputs,
-            new.ignore_changes,
-            self._informer(new.urn),
-            preview=self._context.preview,
-        )
-
-    def _provider_changed(self, old: ResourceState, new: ResourceState) -> bool:
-        if old.provider == new.provider:
-            return False
-        if not old.provider or not new.provider:
-            return True
-        if self.identities.aliased.get(old.provider_urn) == new.provider_urn:
-            return False
-        before = self._context.olds.get(old.provider_urn)
-        after = self._providers.get(new.provider_urn)
-        if before is None or after is None:
-            return True
-        return self._context.registry.config_diff(new.provider, before, after).replaces
-
-    def _triggered(self, old: ResourceState, new: ResourceState) -> bool:
-        if contains_unknown(new.replacement_trigger) or contains_unknown(old.replacement_trigger):
-            if not self._context.preview:
-                raise self._context.fail(
-                    new.urn, f"replacement trigger contains unknowns for {new.urn}"
-                )
-            return True
-        if old.replacement_trigger is None or new.replacement_trigger is None:
-            return False
-        return not diffs.same_value(
-            strip_secrets(old.replacement_trigger), strip_secrets(new.replacement_trigger)
-        )
-
     def _check(
         self, new: ResourceState, old_inputs: PropertyMap | None, given: PropertyMap
     ) -> PropertyMap:
@@ -224,7 +163,7 @@ class StepGenerator:
         if new.is_provider:
             inputs, failures = self._context.registry.check(new.urn, old_inputs, given)
         else:
-            inputs, failures = self._provider(new).check(
+            inputs, failures = self._context.provider_of(new).check(
                 new.urn, old_inputs, given, os.urandom(32), preview=self._context.preview
             )
         if failures:
@@ -232,17 +171,6 @@ class StepGenerator:
                 self._context.tell("error", new.urn, sentence)
             raise StepFailed(new.urn)
         return inputs
-
-    def _provider(self, state: ResourceState) -> ProviderClient:
-        client = self._context.registry.get(state.provider)
-        if client is None:
-            self._context.ensure_provider(state.provider)
-            client = self._context.registry.get(state.provider)
-        if client is None:
-            raise self._context.fail(
-                state.urn, f"unknown provider '{state.provider}' for resource '{state.urn}'"
-            )
-        return client
 
     def _claim(self, parent: str, type_: str, name: str) -> str:
         if parent and parent not in self.identities.urns:
@@ -254,35 +182,6 @@ class StepGenerator:
 
     def _report_identity(self, urn: str, message: str) -> None:
         self._context.tell("error", urn, message)
-
-    def _informer(self, urn: str) -> Callable[[str], None]:
-        def inform(message: str) -> None:
-            self._context.tell("info", urn, message)
-
-        return inform
-
-
-def compare_with(
-    client: ProviderClient,
-    old: ResourceState,
-    new_inputs: PropertyMap,
-    ignored: list[str],
-    inform: Callable[[str], None] | None,
-    *,
-    preview: bool,
-) -> DiffResult:
-    """Ask a provider for a diff, comparing inputs where it does not know."""
-    result = client.diff(old, new_inputs, ignored, preview=preview)
-    if result.changes != "unknown":
-        return result
-    kept = diffs.ignore_changes(new_inputs, old.inputs, ignored, inform)
-    compared = diffs.compare_inputs(old.inputs, kept)
-    return changed(
-        result,
-        changes=compared.changes,
-        changed_keys=compared.changed_keys,
-        detailed=compared.detailed if compared.changes == "some" else result.detailed,
-    )
 
 
 def _new_state(urn: str, goal: Goal, old: ResourceState | None, alias: str) -> ResourceState:
