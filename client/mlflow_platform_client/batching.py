@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from mlflow_platform_client.spool_lane import Lane, Position
+from mlflow_platform_client.spool_lane import Lane
+from mlflow_platform_client.spool_segments import Position
 
 MOST_METRICS = 1000
 MOST_PARAMS = 100

@@ -30,7 +30,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from mlflow_platform_client.errors import SpoolError
-from mlflow_platform_client.spool_lane import Lane, sync_folder
+from mlflow_platform_client.spool_lane import Lane
+from mlflow_platform_client.spool_segments import sync_folder
 
 FORMAT = 1
 REJECTED = "rejected"

@@ -1,39 +1,26 @@
 """One ordered line of records on disk: written at one end, sent and forgotten at the other.
 
-    batches/00000001.log  00000002.log …   segments of blocks, appended to, never changed
-    batches/position                       how far the server has acknowledged
-
-Owns order, durability and the memory of what was acknowledged. The position is replaced without
-fsync: if a power cut loses it, records are sent again, and the server keeps each once (see
-docs/decisions/0005). A segment is deleted when its last record is acknowledged. One thread appends,
-one reads; they meet in `committed`. Who may open the lane at all is `spool`'s business.
+Owns order, durability and the memory of what was acknowledged. A segment is deleted when its last
+record is acknowledged. One thread appends, one reads; they meet in `committed`. The files are
+`spool_segments`' business, who may open the lane at all is `spool`'s.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
-import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from mlflow_platform_client.spool_blocks import Damaged, Torn, frame, read_block, read_header
+from mlflow_platform_client.spool_blocks import Damaged, Torn, frame, read_block
+from mlflow_platform_client.spool_segments import Position, Segments, sync_folder
 
 _logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 8 * 1024 * 1024
-
-
-class Position(NamedTuple):
-    """A record's place: its segment, its block's offset, its number within the block."""
-
-    segment: int
-    offset: int
-    record: int
 
 
 class Lane:
@@ -43,13 +30,12 @@ class Lane:
         """Open, or create; what is already there is to be read first."""
         self.folder = folder
         self._fsync = fsync
-        self._set_aside = set_aside
-        folder.mkdir(mode=0o700, exist_ok=True)
-        segments = self._segments()
-        self._first = segments[0] if segments else 1
-        self._cursor = self._load_position()
+        self._segments = Segments(folder, set_aside)
+        numbers = self._segments.numbers()
+        self._first = numbers[0] if numbers else 1
+        self._cursor = self._segments.load_position(self._first)
         # Never before the position, even when all segments are acknowledged and gone.
-        self._write_segment = max((segments[-1] if segments else 0) + 1, self._cursor.segment)
+        self._write_segment = max((numbers[-1] if numbers else 0) + 1, self._cursor.segment)
         self._write_fd = -1
         self._write_offset = 0
         # The reader goes up to here within the segment being written; earlier ones are complete.
@@ -59,7 +45,7 @@ class Lane:
         self._file_segment = 0
         self._block: list[bytes] = []
         self._block_total = 0
-        self.pending, self.bytes = self._survey()
+        self.pending, self.bytes = self._segments.survey(self._cursor)
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -86,7 +72,7 @@ class Lane:
     def _next_segment(self) -> None:
         number = self._write_segment + (1 if self._write_fd >= 0 else 0)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(self._path(number), flags, 0o600)
+        fd = os.open(self._segments.path(number), flags, 0o600)
         if self._fsync:
             sync_folder(self.folder)
         if self._write_fd >= 0:
@@ -124,12 +110,12 @@ class Lane:
         """Everything before this is with the server: remember it, and free the disk."""
         if records == 0:
             return
-        self._save_position(position)
+        self._segments.save_position(position)
         freed = 0
         for number in range(self._first, position.segment):
             with contextlib.suppress(FileNotFoundError):
-                freed += self._path(number).stat().st_size
-                self._path(number).unlink()
+                freed += self._segments.path(number).stat().st_size
+                self._segments.path(number).unlink()
         self._first = max(self._first, position.segment)
         with self._counts:
             self.pending -= records
@@ -153,10 +139,12 @@ class Lane:
             except FileNotFoundError:
                 block = None
             except Torn:
-                _logger.debug("%s ends in a block that was never promised", self._path(segment))
+                _logger.debug(
+                    "%s ends in a block that was never promised", self._segments.path(segment)
+                )
                 block = None
             except Damaged:
-                self._keep_damaged(segment, offset)
+                self._segments.keep_damaged(segment, offset)
                 block = None
             if block is None:
                 if segment >= self.committed.segment:
@@ -175,60 +163,11 @@ class Lane:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-            self._file = self._path(segment).open("rb")
+            self._file = self._segments.path(segment).open("rb")
             self._file_segment = segment
         return self._file
 
-    def _keep_damaged(self, segment: int, offset: int) -> None:
-        """Somebody else's bytes in our file: keep a copy for a person, and go on behind it."""
-        source = self._path(segment)
-        kept: Path | None = None
-        if self._set_aside is not None:
-            name = f"{self.folder.parent.name}-{self.folder.name}-{source.stem}.damaged"
-            kept = self._set_aside / name
-            with contextlib.suppress(OSError):
-                self._set_aside.mkdir(mode=0o700, exist_ok=True)
-                shutil.copyfile(source, kept)
-        _logger.error(
-            "%s is damaged at byte %d: what follows there cannot be sent; a copy is kept as %s",
-            source,
-            offset,
-            kept,
-        )
-
-    # --- position, size, end -----------------------------------------------------------------
-
-    def _load_position(self) -> Position:
-        start = Position(self._first, 0, 0)
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            found = Position(*map(int, json.loads((self.folder / "position").read_bytes())))
-            return max(start, found)
-        return start
-
-    def _save_position(self, position: Position) -> None:
-        temporary = self.folder / "position.new"
-        try:
-            temporary.write_bytes(json.dumps(position).encode())
-            temporary.replace(self.folder / "position")
-        except OSError as error:
-            # A full disk: sending again later is harmless, stopping here would not be.
-            _logger.debug("position of %s not saved: %s", self.folder, error)
-
-    def _survey(self) -> tuple[int, int]:
-        """Records not yet acknowledged and bytes on disk, from block headers alone."""
-        records = total = 0
-        for number in self._segments():
-            path = self._path(number)
-            with contextlib.suppress(OSError):
-                total += path.stat().st_size
-                records += _count(path, lambda at, n=number: (n, at) >= self._cursor[:2])
-        return max(0, records - self._cursor.record), total
-
-    def _segments(self) -> list[int]:
-        return sorted(int(path.stem) for path in self.folder.glob("*.log") if path.stem.isdigit())
-
-    def _path(self, segment: int) -> Path:
-        return self.folder / f"{segment:08d}.log"
+    # --- end ---------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Let go of the files; nothing is deleted."""
@@ -239,30 +178,6 @@ class Lane:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _count(path: Path, counts: Callable[[int], bool]) -> int:
-    """Records of the blocks whose offset counts."""
-    records = offset = 0
-    size = path.stat().st_size
-    with path.open("rb") as file, contextlib.suppress(Torn, Damaged):
-        while (header := read_header(file)) is not None:
-            if offset + header.total > size:
-                break
-            if counts(offset):
-                records += header.records
-            offset += header.total
-            file.seek(offset)
-    return records
 
 
 def _write_all(fd: int, data: bytes) -> None:
