@@ -11,13 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from infra.server_address import EVERY_INTERFACE
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_parsing import Parsed, Problem, problem
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def _problem(key: str, message: str) -> Problem:
-    return Problem(qualified(key), message)
 
 
 def _parts(uri: str) -> SplitResult | None:
@@ -34,7 +30,7 @@ def host_is_an_address(settings: PlatformSettings, parsed: Parsed) -> Iterator[P
     del parsed
     host = settings.server.host
     if not host or any(sign in host for sign in "/ ,@") or host.count(":") == 1:
-        yield _problem(
+        yield problem(
             "serverHost",
             f"is {host!r}; write the address of an interface, such as 127.0.0.1 or 0.0.0.0, "
             "without scheme and port (that is mlflow-platform:serverPort)",
@@ -49,7 +45,7 @@ def static_prefix_is_a_path(settings: PlatformSettings, parsed: Parsed) -> Itera
         return
     path = prefix.startswith("/") and not prefix.endswith("/") and "//" not in prefix
     if not path or any(sign in prefix for sign in "?#%{} "):
-        yield _problem(
+        yield problem(
             "serverStaticPrefix",
             f"is {prefix!r}; it begins with a slash and does not end with one, such as /mlflow",
         )
@@ -66,25 +62,25 @@ def tracking_uri_reaches_the_server(
     parts = _parts(uri)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         shown = "no address" if parts is None or "@" in uri else repr(uri)
-        yield _problem(
+        yield problem(
             "trackingUri",
             f"is {shown}; write http://host:port or https://host, as clients use it (a folder or a "
             "database is mlflow-platform:backendStoreUri)",
         )
     elif parts.username or parts.password:
-        yield _problem(
+        yield problem(
             "trackingUri",
             "holds a user name or password; leave them out: clients take them from "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
         )
     elif parts.path != settings.server.static_prefix:
-        yield _problem(
+        yield problem(
             "trackingUri",
             f"has the path {parts.path!r} and mlflow-platform:serverStaticPrefix is "
             f"{settings.server.static_prefix!r}; they must be the same, or every call gets 404",
         )
     elif parts.query or parts.fragment:
-        yield _problem("trackingUri", f"is {uri!r}; leave out what follows the path")
+        yield problem("trackingUri", f"is {uri!r}; leave out what follows the path")
 
 
 def somebody_is_answered(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
@@ -97,7 +93,7 @@ def somebody_is_answered(settings: PlatformSettings, parsed: Parsed) -> Iterator
         and not server.tracking_uri
         and not server.allowed_hosts
     ):
-        yield _problem(
+        yield problem(
             "serverHost",
             f"is {server.host}, so other machines can connect, but the server answers 403 to any "
             "name it does not know: set mlflow-platform:trackingUri to the address they use, or "
@@ -110,14 +106,14 @@ def hosts_are_names(settings: PlatformSettings, parsed: Parsed) -> Iterator[Prob
     del parsed
     for host in settings.server.allowed_hosts:
         if any(sign in host for sign in "/, @"):
-            yield _problem(
+            yield problem(
                 "allowedHosts",
                 f"has {host!r}; write host names as in a Host header, without scheme or path",
             )
     for origin in settings.server.cors_allowed_origins:
         parts = _parts(origin)
         if origin != "*" and (parts is None or not parts.scheme or not parts.netloc or parts.path):
-            yield _problem(
+            yield problem(
                 "corsAllowedOrigins",
                 f"has {origin!r}; write origins with their scheme and no path, such as "
                 "https://app.example.com",
@@ -130,7 +126,7 @@ def ports_differ(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem
     database, server = settings.database, settings.server
     ours = settings.target == "local" and not database.backend_store_uri
     if ours and database.port == server.port:
-        yield _problem(
+        yield problem(
             "databasePort",
             f"is {database.port}, the same as mlflow-platform:serverPort: give one of them another",
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from infra.connection_budget import CONNECTIONS_PER_REQUEST
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_parsing import Parsed, Problem, problem
 
 
 def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
@@ -22,8 +22,8 @@ def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Ite
     if pool >= needed:
         return
     key = "poolSize" if "poolMaxOverflow" not in parsed.given else "poolMaxOverflow"
-    yield Problem(
-        qualified(key),
+    yield problem(
+        key,
         f"gives a worker {size} + {overflow} = {pool} connections, but it serves {threads} "
         f"requests at once and each log-batch holds {CONNECTIONS_PER_REQUEST}: {threads} × "
         f"{CONNECTIONS_PER_REQUEST} = {needed}. With fewer it deadlocks under load and loses "
@@ -39,8 +39,8 @@ def pools_fit_the_database(settings: PlatformSettings, parsed: Parsed) -> Iterat
         return
     candidates = ("databaseMaxConnections", "serverReplicas", "serverWorkers", "poolSize")
     key = next((name for name in candidates if name in parsed.given), "databaseMaxConnections")
-    yield Problem(
-        qualified(key),
+    yield problem(
+        key,
         f"does not fit: {budget.describe()}. Past that PostgreSQL refuses connections; raise "
         f"databaseMaxConnections to {budget.wanted + budget.reserved_connections} (and the "
         "database with it), or lower serverReplicas, serverWorkers, poolSize or poolMaxOverflow",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from infra.settings_derived_numbers import UVICORN_THREADS
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, command_to_encrypt, qualified
+from infra.settings_parsing import Parsed, Problem, command_to_encrypt, problem
 
 SHORTEST_ADMIN_PASSWORD = 12
 """MLflow refuses to create its administrator with fewer characters."""
@@ -18,16 +18,12 @@ SHORTEST_ADMIN_PASSWORD = 12
 MLFLOW_OLD_DEFAULT_PASSWORD = "password1234"  # noqa: S105 - refused, not used
 
 
-def _problem(key: str, message: str) -> Problem:
-    return Problem(qualified(key), message)
-
-
 def threads_are_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """MLflow runs its API in AnyIO's default threads under uvicorn."""
     del parsed
     server = settings.server
     if server.kind == "uvicorn" and server.threads != UVICORN_THREADS:
-        yield _problem(
+        yield problem(
             "serverThreads",
             f"is {server.threads}; a uvicorn worker serves {UVICORN_THREADS} requests at once and "
             "MLflow has no switch for it: leave it at auto, or set mlflow-platform:serverKind to "
@@ -38,7 +34,7 @@ def threads_are_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator
 def request_timeout_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """A load balancer limits a request's time; uvicorn does not, nor gunicorn with threads."""
     if "serverRequestTimeoutSeconds" in parsed.given and settings.target == "local":
-        yield _problem(
+        yield problem(
             "serverRequestTimeoutSeconds",
             f"is {settings.timeouts.server_request_seconds} and mlflow-platform:target is local, "
             "where no load balancer stands before the server and neither uvicorn nor gunicorn's "
@@ -51,7 +47,7 @@ def pool_timeout_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iter
     """MLflow passes no pool timeout, so SQLAlchemy's default is in force."""
     del parsed
     if settings.pool.timeout_seconds != 30:
-        yield _problem(
+        yield problem(
             "poolTimeoutSeconds",
             f"is {settings.pool.timeout_seconds}; MLflow has no switch for it and SQLAlchemy's "
             "30 s are in force: leave it at 30. The connection budget sees to it that no request "
@@ -63,7 +59,7 @@ def pre_ping_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator
     """MLflow always tests a connection before use."""
     del parsed
     if not settings.pool.pre_ping:
-        yield _problem(
+        yield problem(
             "poolPrePing",
             "is false; MLflow always tests a connection before use and has no switch for it: "
             "leave it at true (it is what lets a database restart cost nothing)",
@@ -74,7 +70,7 @@ def registry_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator
     """The registry is part of the server."""
     del parsed
     if not settings.registry.enabled:
-        yield _problem(
+        yield problem(
             "registryEnabled",
             "is false; MLflow's server always serves its registry and has no switch for it: leave "
             "it at true, and restrict it with mlflow-platform:authentication",
@@ -86,7 +82,7 @@ def client_timeouts_are_settable(settings: PlatformSettings, parsed: Parsed) -> 
     del parsed
     timeouts = settings.timeouts
     if timeouts.client_write_seconds != timeouts.client_read_seconds:
-        yield _problem(
+        yield problem(
             "clientWriteTimeoutSeconds",
             f"is {timeouts.client_write_seconds} and clientReadTimeoutSeconds is "
             f"{timeouts.client_read_seconds}; MLflow's client has one timeout for both "
@@ -98,7 +94,7 @@ def circuit_breaker_is_settable(settings: PlatformSettings, parsed: Parsed) -> I
     """MLflow's client has none, the platform's client library always has one."""
     del parsed
     if not settings.circuit_breaker.enabled:
-        yield _problem(
+        yield problem(
             "circuitBreakerEnabled",
             "is false; the client library always stops calling a server that does not answer and "
             "has no switch for it: leave it at true, and raise circuitBreakerFailureThreshold if "
@@ -115,7 +111,7 @@ def admin_password_is_accepted(settings: PlatformSettings, parsed: Parsed) -> It
     if settings.authentication.kind == "off":
         return
     if len(password) < SHORTEST_ADMIN_PASSWORD or password == MLFLOW_OLD_DEFAULT_PASSWORD:
-        yield _problem(
+        yield problem(
             "authAdminPassword",
             f"has {len(password)} characters or is MLflow's old default; MLflow takes "
             f"{SHORTEST_ADMIN_PASSWORD} or more: choose another with "
@@ -128,7 +124,7 @@ def jobs_need_uvicorn(settings: PlatformSettings, parsed: Parsed) -> Iterator[Pr
     """MLflow serves its job API from the ASGI side only."""
     del parsed
     if settings.server.job_execution and settings.server.kind == "gunicorn":
-        yield _problem(
+        yield problem(
             "serverJobExecution",
             "is true and mlflow-platform:serverKind is gunicorn, which does not serve the job API: "
             "set serverKind to uvicorn",

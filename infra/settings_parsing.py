@@ -90,6 +90,11 @@ def qualified(key: str) -> str:
     return f"{NAMESPACE}:{key}"
 
 
+def problem(key: str, message: str) -> Problem:
+    """A mistake in the setting of that key."""
+    return Problem(qualified(key), message)
+
+
 def command_to_encrypt(key: str, target: str) -> str:
     """What a user types to keep a setting as a secret; a stack on this machine needs no CLI."""
     engine = "python -m local_engine" if target == "local" else "pulumi"

@@ -16,7 +16,7 @@ from infra.settings_budget_rules import BUDGET_RULES
 from infra.settings_declarations import BY_KEY
 from infra.settings_mlflow_limits import MLFLOW_LIMITS
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_parsing import Parsed, Problem, problem
 from infra.settings_storage_rules import STORAGE_RULES
 
 Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
@@ -27,15 +27,11 @@ def broken_rules(settings: PlatformSettings, parsed: Parsed) -> list[Problem]:
     return [problem for rule in ALL_RULES for problem in rule(settings, parsed)]
 
 
-def _problem(key: str, message: str) -> Problem:
-    return Problem(qualified(key), message)
-
-
 def environment_makes_valid_names(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """The environment is part of every resource's name."""
     del parsed
     if not is_valid_environment(settings.environment):
-        yield _problem(
+        yield problem(
             "environment",
             f"is {settings.environment!r}; names are made of it, so it takes up to "
             f"{LONGEST_ENVIRONMENT} lower-case letters, digits and single hyphens, beginning with "
@@ -51,7 +47,7 @@ def experiments_have_names(settings: PlatformSettings, parsed: Parsed) -> Iterat
         ("experimentName", settings.experiment.name),
     ):
         if not name:
-            yield _problem(key, f"is empty; write a name, such as {BY_KEY[key].default}")
+            yield problem(key, f"is empty; write a name, such as {BY_KEY[key].default}")
 
 
 def local_settings_are_for_this_machine(
@@ -60,13 +56,13 @@ def local_settings_are_for_this_machine(
     """A setting that nothing reads is a mistake waiting to be found."""
     if settings.target == "local":
         if settings.server.replicas > 1:
-            yield _problem(
+            yield problem(
                 "serverReplicas",
                 f"is {settings.server.replicas}; on one machine one server runs: raise "
                 "mlflow-platform:serverWorkers instead",
             )
         if settings.local.state_dir.rstrip("/") in ("", ".", "~"):
-            yield _problem(
+            yield problem(
                 "localStateDir",
                 f"is {settings.local.state_dir!r}; name a folder of its own, such as .state: data "
                 "and secrets are kept there, and purged from there",
@@ -74,9 +70,7 @@ def local_settings_are_for_this_machine(
         return
     for key in sorted(parsed.given):
         if key.startswith("local") and key in BY_KEY:
-            yield _problem(
-                key, f"is set and mlflow-platform:target is {settings.target}: remove it"
-            )
+            yield problem(key, f"is set and mlflow-platform:target is {settings.target}: remove it")
 
 
 def nothing_is_said_of_authentication_that_is_off(
@@ -86,7 +80,7 @@ def nothing_is_said_of_authentication_that_is_off(
     if settings.authentication.kind == "off":
         for key in ("authAdminUsername", "authAdminPassword", "authCacheTtlSeconds"):
             if key in parsed.given:
-                yield _problem(
+                yield problem(
                     key,
                     "is set and mlflow-platform:authentication is off, so nothing would use it: "
                     "set authentication to basic, or remove it",
@@ -98,21 +92,21 @@ def each_side_outwaits_the_next(settings: PlatformSettings, parsed: Parsed) -> I
     del parsed
     timeouts, telemetry = settings.timeouts, settings.telemetry
     if timeouts.server_query_seconds >= timeouts.client_read_seconds:
-        yield _problem(
+        yield problem(
             "serverQueryTimeoutSeconds",
             f"is {timeouts.server_query_seconds} and clientReadTimeoutSeconds is "
             f"{timeouts.client_read_seconds}: clients would give up and ask again while the "
             "database still works for them; make the database's the shorter one",
         )
     if telemetry.slow_query_ms >= timeouts.server_query_seconds * 1000:
-        yield _problem(
+        yield problem(
             "slowQueryMs",
             f"is {telemetry.slow_query_ms} and serverQueryTimeoutSeconds is "
             f"{timeouts.server_query_seconds}: a statement is cancelled before it counts as slow; "
             f"set it below {timeouts.server_query_seconds * 1000}",
         )
     if telemetry.slow_response_ms >= timeouts.client_read_seconds * 1000:
-        yield _problem(
+        yield problem(
             "slowResponseMs",
             f"is {telemetry.slow_response_ms} and clientReadTimeoutSeconds is "
             f"{timeouts.client_read_seconds}: clients give up before an answer counts as slow; set "
@@ -124,27 +118,27 @@ def metrics_have_a_way_out(settings: PlatformSettings, parsed: Parsed) -> Iterat
     """Datadog's agent scrapes /metrics; CloudWatch is AWS's."""
     telemetry = settings.telemetry
     if "collectionIntervalSeconds" in parsed.given and settings.target == "local":
-        yield _problem(
+        yield problem(
             "collectionIntervalSeconds",
             f"is {telemetry.collection_interval_seconds} and mlflow-platform:target is local: the "
             "platform collects nothing on this machine; leave it out, and set the interval in what "
             "reads the server's /metrics (scrape_interval of Prometheus)",
         )
     if telemetry.datadog and settings.target == "local":
-        yield _problem(
+        yield problem(
             "datadogEnabled",
             "is true and mlflow-platform:target is local: the platform starts no agent on this "
             "machine; leave it false and let your agent's OpenMetrics check read the server's "
             "/metrics",
         )
     elif telemetry.datadog and not telemetry.prometheus:
-        yield _problem(
+        yield problem(
             "datadogEnabled",
             "is true and prometheusEnabled is false: Datadog's agent reads the server's /metrics; "
             "set mlflow-platform:prometheusEnabled to true",
         )
     if telemetry.cloudwatch and settings.target != "aws":
-        yield _problem(
+        yield problem(
             "cloudwatchEnabled",
             f"is true and mlflow-platform:target is {settings.target}: CloudWatch is there on aws; "
             "set it to false",

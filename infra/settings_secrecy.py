@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from infra.settings_declarations import BY_KEY
 from infra.settings_interpolation import literal_part
-from infra.settings_parsing import Problem, command_to_encrypt, qualified
+from infra.settings_parsing import Problem, command_to_encrypt, problem
 
 _VARIABLE = {
     "authAdminPassword": "${MLFLOW_ADMIN_PASSWORD}",
@@ -26,8 +26,8 @@ def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> I
         if key in encrypted or not BY_KEY[key].secret:
             continue
         if _holds_a_password(key, values[key]):
-            yield Problem(
-                qualified(key),
+            yield problem(
+                key,
                 "holds a password in clear, which a commit would give away: encrypt it with "
                 f"{command_to_encrypt(key, target)}, or write {_VARIABLE[key]}",
             )

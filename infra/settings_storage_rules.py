@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from infra.settings_address_rules import LOOPBACK
 from infra.settings_database import parse_backend_store
 from infra.settings_model import PlatformSettings
-from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_parsing import Parsed, Problem, problem
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TAKEN = {
@@ -23,28 +23,24 @@ _TAKEN = {
 """PostgreSQL's own: the platform must not hand them to the server."""
 
 
-def _problem(key: str, message: str) -> Problem:
-    return Problem(qualified(key), message)
-
-
 def sqlite_stays_on_one_machine(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """A sqlite file has one writer and one machine."""
     if settings.database.engine != "sqlite":
         return
     if settings.target != "local":
-        yield _problem(
+        yield problem(
             "backendStoreUri",
             f"is a sqlite file and mlflow-platform:target is {settings.target}: a container's disk "
             "is lost with it; leave it out and the platform provisions PostgreSQL",
         )
     if settings.database.backend_store_uri in ("sqlite:///", "sqlite:///:memory:"):
-        yield _problem(
+        yield problem(
             "backendStoreUri",
             f"is {settings.database.backend_store_uri}, a database in the memory of one process: "
             "write sqlite:///file.db, or leave it out and the platform provisions PostgreSQL",
         )
     if settings.server.workers > 1:
-        yield _problem(
+        yield problem(
             "serverWorkers",
             f"is {settings.server.workers} and the backend store is a sqlite file, which has one "
             'writer: clients would see "database is locked"; set it to 1, or use PostgreSQL',
@@ -52,7 +48,7 @@ def sqlite_stays_on_one_machine(settings: PlatformSettings, parsed: Parsed) -> I
     unread = ("databaseMaxConnections", "databaseReservedConnections", "serverQueryTimeoutSeconds")
     for key in unread:
         if key in parsed.given:
-            yield _problem(
+            yield problem(
                 key,
                 "is set and the backend store is a sqlite file, which has no such limit: remove it",
             )
@@ -66,14 +62,14 @@ def external_database_has_its_own_name(
         return
     for key in ("databasePort", "databaseName", "databaseUser"):
         if key in parsed.given:
-            yield _problem(
+            yield problem(
                 key,
                 "is set and mlflow-platform:backendStoreUri names the database already: remove "
                 "one of the two",
             )
     for key in ("localPostgresBinDir", "localServiceUser", "slowQueryMs"):
         if key in parsed.given:
-            yield _problem(
+            yield problem(
                 key,
                 "is set and mlflow-platform:backendStoreUri names a database that the platform "
                 "does not run: remove it, and set what it is about on that database",
@@ -90,13 +86,13 @@ def database_names_are_identifiers(settings: PlatformSettings, parsed: Parsed) -
         ("databaseUser", settings.database.user),
     ):
         if not _IDENTIFIER.fullmatch(name):
-            yield _problem(
+            yield problem(
                 key,
                 f"is {name!r}; write a lower-case letter or underscore, then up to 62 more or "
                 "digits",
             )
         elif name in _TAKEN[key]:
-            yield _problem(
+            yield problem(
                 key, f"is {name!r}, which is PostgreSQL's own: choose another, such as mlflow"
             )
 
@@ -110,24 +106,24 @@ def registry_store_is_a_database(settings: PlatformSettings, parsed: Parsed) -> 
     try:
         registry = parse_backend_store(uri)
     except ValueError as error:
-        yield _problem("registryStoreUri", str(error))
+        yield problem("registryStoreUri", str(error))
         return
     database = settings.database
     if registry.password:
-        yield _problem(
+        yield problem(
             "registryStoreUri",
             "holds a password, and the server gets it as an argument that everybody on its machine "
             "can read: leave the password out, and keep the registry in the backend store's "
             "database server, whose password counts for both",
         )
     elif registry.engine == "sqlite" and settings.target != "local":
-        yield _problem(
+        yield problem(
             "registryStoreUri",
             f"is a sqlite file and mlflow-platform:target is {settings.target}: a container's disk "
             "is lost with it; leave it out",
         )
     elif registry.engine == "sqlite" and not uri.startswith("sqlite:////"):
-        yield _problem(
+        yield problem(
             "registryStoreUri",
             f"is {uri}, a path from wherever the server runs: write the whole path, such as "
             "sqlite:////srv/registry.db",
@@ -138,7 +134,7 @@ def registry_store_is_a_database(settings: PlatformSettings, parsed: Parsed) -> 
         != (database.host, database.port, database.user)
         or registry.ssl_mode not in (None, database.ssl_mode)
     ):
-        yield _problem(
+        yield problem(
             "registryStoreUri",
             f"names {registry.host}:{registry.port} and the user {registry.user}, which are not "
             "those of mlflow-platform:backendStoreUri, and the server has one database password: "
@@ -158,30 +154,30 @@ def artifact_store_suits_the_target(
     if not store:
         return
     if scheme and "@" in store:
-        yield _problem(
+        yield problem(
             "artifactStore",
             f"holds credentials; write {scheme}://bucket/path alone: the server takes them from "
             "its environment",
         )
     elif scheme == "file":
-        yield _problem(
+        yield problem(
             "artifactStore", f"is {store!r}; write the folder itself, such as ./mlflow-artifacts"
         )
     elif scheme not in ("", "s3", "gs"):
-        yield _problem(
+        yield problem(
             "artifactStore",
             f"is {store!r}; supported are s3://bucket/path, gs://bucket/path and (on one machine) "
             "a folder",
         )
     elif scheme not in allowed:
         shown = " or ".join(f"{name}://" if name else "a folder" for name in allowed)
-        yield _problem(
+        yield problem(
             "artifactStore",
             f"is {store!r} and mlflow-platform:target is {target}: the server there reaches "
             f"{shown} only",
         )
     elif scheme and not urlsplit(store).hostname:
-        yield _problem(
+        yield problem(
             "artifactStore", f"is {store!r}, which names no bucket: write s3://bucket/path"
         )
 
@@ -198,7 +194,7 @@ def unserved_artifacts_are_within_reach(
         and "://" not in store
         and server.host not in LOOPBACK
     ):
-        yield _problem(
+        yield problem(
             "serveArtifacts",
             "is false, artifacts are kept in a folder of this machine and "
             f"mlflow-platform:serverHost is {server.host}: clients elsewhere would write to a "
