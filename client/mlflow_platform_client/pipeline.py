@@ -2,8 +2,9 @@
 
     training thread -> MetricQueue -> writer thread -> Session on disk -> two delivery threads
 
-Owns the threads, their start and their end, and the session they share. Each thread has one job:
-the writer makes values durable, `batches` sends metrics, parameters and tags, `texts` uploads.
+Owns the threads, their start and their end, the session they share, and the replay of what earlier
+processes left. Each thread has one job: the writer makes values durable (`spool_writer`), `batches`
+sends metrics, parameters and tags (`batch_delivery`), `texts` uploads (`text_delivery`).
 The threads are daemons: a training job that ends must not hang on them; `close` is what waits, for
 as long as the user said. After a fork the parent's pipeline is only abandoned, never used.
 """
@@ -14,33 +15,19 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Generator, Sequence
-from typing import cast
+from collections.abc import Generator
 
 from mlflow_platform_client.delivery import Urgency
 from mlflow_platform_client.errors import AuthenticationFailed, TrackingError
 from mlflow_platform_client.logging_settings import LoggingSettings
 from mlflow_platform_client.metric_queue import MetricQueue
-from mlflow_platform_client.record_encoding import (
-    Encoded,
-    HandedOver,
-    RecordEncoder,
-    Refused,
-    size_of,
-)
 from mlflow_platform_client.replay import Courier, replay_batches, replay_texts
 from mlflow_platform_client.spool import Session, Spool
-from mlflow_platform_client.spool_lane import Lane
+from mlflow_platform_client.spool_writer import SpoolWriter
 from mlflow_platform_client.telemetry import Depth, Telemetry
 from mlflow_platform_client.tracking_server import TrackingServer
 
 _logger = logging.getLogger(__name__)
-
-_ENTRIES_AT_ONCE = 200  # encoded before the interpreter is offered to the training thread
-_YIELD_SECONDS = 0.0001
-_TOO_DEEP_TO_YIELD = 10_000
-_RECORDS_IN_BLOCK = 4000
-_DISK_PAUSE_SECONDS = 0.5
 
 
 class Pipeline:
@@ -67,21 +54,28 @@ class Pipeline:
         )
         self.session = self.spool.create(tracking_uri)
         self._urgency = Urgency()
-        self._encoder = RecordEncoder()
         self._closing = False
         self._replaying = settings.replay_on_start
-        self._disk_says = ""  # why the spool takes nothing, once said
         self._courier = Courier(server, settings, telemetry, self._urgency)
         self.dead_letters = self._courier.dead_letters(self.spool, self.session)
         self._batches = self._courier.for_batches(
             self.session.batches, self.dead_letters, "log_batch"
         )
         self._texts = self._courier.for_texts(self.session.texts, self.dead_letters, "artifacts")
+        self._writer = SpoolWriter(
+            settings,
+            self.queue,
+            self.spool,
+            self.session,
+            self.dead_letters,
+            telemetry,
+            self._urgency,
+        )
         telemetry.read_depth = self.depth
         self._threads = [
             threading.Thread(target=work, name=f"mlflow-platform-{name}", daemon=True)
             for name, work in (
-                ("writer", self._write),
+                ("writer", self._writer.run),
                 ("batches", self._deliver_batches),
                 ("texts", self._deliver_texts),
             )
@@ -135,8 +129,8 @@ class Pipeline:
             flushed = self.flush(seconds)
         finally:
             self._closing = True
-            self._urgency.stop()
-            self.queue.hurry()
+            self._writer.stop()
+            self._urgency.stop()  # after the writer's: it wakes a writer that waits for room
             for thread in self._threads:
                 # A thread inside a request is left behind: it is a daemon, and what it sends is
                 # kept once.
@@ -162,85 +156,6 @@ class Pipeline:
         finally:
             with urgency.condition:
                 urgency.flushing -= 1
-
-    # --- writer thread -----------------------------------------------------------------------
-
-    def _write(self) -> None:
-        # Half of the delay to gather, half to encode, write and sync: then the promise holds.
-        delay = 0.0 if self._settings.durable else self._settings.spool_delay_ms / 2000
-        while not (self._closing and self.queue.depth == 0):
-            taken = cast("list[HandedOver]", self.queue.take(delay))
-            encoded, size = Encoded(), 0
-            for start in range(0, len(taken), _ENTRIES_AT_ONCE):
-                part = taken[start : start + _ENTRIES_AT_ONCE]
-                self._encode(part, encoded)
-                size += sum(map(size_of, part))
-                if start + _ENTRIES_AT_ONCE < len(taken):
-                    if len(encoded.batches) + len(encoded.texts) < _RECORDS_IN_BLOCK:
-                        if self.queue.depth < _TOO_DEEP_TO_YIELD:
-                            time.sleep(_YIELD_SECONDS)
-                        continue
-                    self._put_away(encoded, size)
-                    encoded, size = Encoded(), 0
-            self._put_away(encoded, size)
-
-    def _encode(self, entries: list[HandedOver], into: Encoded) -> None:
-        """Encode; an entry that nobody foresaw costs itself, not this thread."""
-        try:
-            into.add(self._encoder.encode(entries))
-        except Exception as error:
-            if len(entries) == 1:
-                into.refused.append(Refused("entry", "", "", repr(entries[0])[:200], repr(error)))
-                return
-            for entry in entries:
-                self._encode([entry], into)
-
-    def _put_away(self, encoded: Encoded, size: int) -> None:
-        """Make values durable; only then do they leave memory."""
-        for refused in encoded.refused:
-            self.dead_letters.add_refused(refused)
-        self._telemetry.count("rejected", len(encoded.refused))
-        for lane, lines in (
-            (self.session.batches, encoded.batches),
-            (self.session.texts, encoded.texts),
-        ):
-            if lines and not self._append(lane, lines):
-                self.queue.lose(len(lines))
-        self.queue.commit(size)
-        self._urgency.news()
-
-    def _append(self, lane: Lane, lines: Sequence[str]) -> bool:
-        """Insist until there is room; False when the process ends before there is."""
-        size = sum(map(len, lines))
-        while True:
-            problem = self._problem_with_disk(size)
-            if not problem:
-                try:
-                    lane.append(lines)
-                except OSError as error:
-                    problem = error.strerror or str(error)
-                else:
-                    if self._disk_says:
-                        _logger.warning("the spool %s takes values again", self.spool.folder)
-                    self._disk_says = ""
-                    return True
-            if problem != self._disk_says:
-                self._disk_says = problem
-                _logger.error(
-                    "the spool %s takes no more values (%s): new ones wait in memory, at most %d, "
-                    "then they are dropped and counted",
-                    self.spool.folder, problem, self._settings.queue_max_items,
-                )  # fmt: skip
-            if self._closing:
-                return False
-            with self._urgency.condition:
-                self._urgency.condition.wait(_DISK_PAUSE_SECONDS)
-
-    def _problem_with_disk(self, size: int) -> str:
-        own = self.session.batches.bytes + self.session.texts.bytes
-        if self.spool.has_room_for(size, own):
-            return ""
-        return f"its bound of {self._settings.spool_max_mib} MiB is reached"
 
     # --- delivery threads --------------------------------------------------------------------
 
