@@ -19,7 +19,6 @@ from pathlib import Path
 from mlflow_platform_client.errors import ConfigurationError, SpoolError
 from mlflow_platform_client.logging_settings import LoggingSettings, default_spool_directory
 from mlflow_platform_client.spool_listing import list_spool
-from mlflow_platform_client.spool_replay import replay_spool, requeue_rejected
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +80,9 @@ def _run_list(directory: Path, *, as_json: bool) -> int:
 
 
 def _run_replay(settings: LoggingSettings, arguments: argparse.Namespace) -> int:
+    # MLflow is loaded here, by the command that needs it, and not by `list`.
+    from mlflow_platform_client.spool_replay import replay_spool, requeue_rejected
+
     requeued = requeue_rejected(settings) if arguments.rejected else 0
     done = replay_spool(settings, tracking_uri=arguments.tracking_uri, seconds=arguments.seconds)
     lines = [f"{requeued} refused items queued again"] if requeued else []

@@ -13,11 +13,13 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
+from mlflow_platform_client import tracking_server
 from mlflow_platform_client.dead_letters import read_dead_letters
 from mlflow_platform_client.delivery import Urgency
 from mlflow_platform_client.errors import TrackingError
 from mlflow_platform_client.logging_settings import LoggingSettings
 from mlflow_platform_client.record_encoding import KIND_NAMES
+from mlflow_platform_client.replay import Courier, Replayed, replay_batches, replay_texts
 from mlflow_platform_client.spool import Spool, is_owned, without_credentials
 from mlflow_platform_client.telemetry import Telemetry
 
@@ -45,10 +47,6 @@ def replay_spool(
 
     A server that fails `most_failures` times in a row is left; credentials are the environment's.
     """
-    # MLflow is loaded here, by the command that needs it, and not by `list`.
-    from mlflow_platform_client.replay import Courier, Replayed, replay_batches, replay_texts
-    from mlflow_platform_client.tracking_server import connect
-
     until = time.monotonic() + seconds
     spool = Spool(settings.spool_directory, fsync=settings.spool_fsync)
 
@@ -58,7 +56,7 @@ def replay_spool(
     results: list[ReplayedSession] = []
     for session in spool.orphans(None):
         uri = tracking_uri or session.facts.tracking_uri
-        server = connect(uri, connect_seconds=settings.connect_seconds)
+        server = tracking_server.connect(uri, connect_seconds=settings.connect_seconds)
         courier = Courier(server, settings, Telemetry(), Urgency())
         parts: list[Replayed] = [replay_batches(courier, spool, session, gives_up)]
         if not parts[0].left and session.texts.pending:

@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,23 @@ class TestList:
     ) -> None:
         assert spool("list", "--directory", str(tmp_path / "nowhere")) == 2
         assert "does not exist" in capsys.readouterr().err
+
+    def test_mlflow_is_not_loaded(self, left_behind: Path) -> None:
+        program = (
+            "import sys\n"
+            "from mlflow_platform_client.command_line import main\n"
+            "code = main(sys.argv[1:])\n"
+            "assert code == 1, code\n"
+            "assert 'mlflow' not in sys.modules\n"
+        )
+        found = subprocess.run(
+            [sys.executable, "-c", program, "spool", "list", "--directory", str(left_behind)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == 0, found.stderr
 
 
 class TestReplay:
