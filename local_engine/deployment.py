@@ -1,15 +1,10 @@
 """One deployment from beginning to end: `run(request)`.
 
-Owns the order of things: providers started, the state refreshed where asked, the program run
-while its registrations become steps, leftovers deleted, the stack's outputs settled, everything
-started ended. What single steps do is in `steps_*.py`; where state is kept is the caller's, which
-gets a complete and consistent `Snapshot` through `save` after every change.
-
-Interrupted runs: an operation is saved as pending before its provider is asked. A later `up` warns
-of what it finds and goes on. An interrupted creation stays on record until the program registers
-that resource again and its creation has run: providers of this project adopt what a first attempt
-left behind, so nothing is orphaned. Other interrupted operations need no record: their resource is
-in the state, and is compared and, on request, refreshed.
+Owns the order of things: providers started, the state refreshed where asked, the program run,
+leftovers deleted, the stack's outputs settled, everything started ended. What the program asks for
+meanwhile is in `deployment_registrar.py`, what single steps do in `steps_*.py`, what becomes of an
+interrupted run in `deployment_pending.py`. Where state is kept is the caller's, which gets a
+complete and consistent `Snapshot` through `save` after every change.
 """
 
 from __future__ import annotations
@@ -17,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,29 +20,21 @@ from pulumi.runtime.proto import resource_pb2
 
 from local_engine import events
 from local_engine.deployment_context import DeploymentContext, StepFailed
+from local_engine.deployment_pending import give_up_unregistered, warn_of_pending
 from local_engine.deployment_refresh import refresh
+from local_engine.deployment_registrar import Registrar
 from local_engine.deployment_snapshot import SnapshotWriter
 from local_engine.engine_service import EngineService
 from local_engine.errors import EngineError
-from local_engine.events import Diagnostic, Event, ProgramStarted, ResourceOutputs, UpdateFinished
-from local_engine.goal import Goal
-from local_engine.monitor import Registrar, ResourceMonitor, serve
+from local_engine.events import Diagnostic, Event, ProgramStarted, UpdateFinished
+from local_engine.monitor import ResourceMonitor, serve
 from local_engine.program import ProgramRun, ProgramSettings
 from local_engine.project import Project
 from local_engine.property_values import PropertyMap
 from local_engine.providers_errors import ProviderError
 from local_engine.providers_host import DYNAMIC_PACKAGE, ProviderHost
-from local_engine.providers_registry import DefaultProviders, ProviderRegistry, ProviderRequest
-from local_engine.resource_state import (
-    PROVIDER_TYPE_PREFIX,
-    STACK_TYPE,
-    ResourceState,
-    Snapshot,
-    make_urn,
-    urn_qualified_type,
-)
-from local_engine.steps import PlannedStep
-from local_engine.steps_deletion import plan_deletions
+from local_engine.providers_registry import ProviderRegistry
+from local_engine.resource_state import PROVIDER_TYPE_PREFIX, STACK_TYPE, Snapshot, make_urn
 from local_engine.steps_executor import StepExecutor, run_together
 from local_engine.steps_generator import StepGenerator
 
@@ -104,14 +91,6 @@ class Outcome:
         return any(count for op, count in self.changes.items() if op != events.OP_SAME)
 
 
-@dataclass
-class _Pending:
-    """A component between its registration and its outputs."""
-
-    planned: PlannedStep
-    before: PropertyMap = field(default_factory=dict)
-
-
 def run(
     request: UpdateRequest,
     *,
@@ -131,7 +110,7 @@ def run(
     return _Deployment(request, sink, save, cancel).run()
 
 
-class _Deployment(Registrar):
+class _Deployment:
     def __init__(
         self,
         request: UpdateRequest,
@@ -141,7 +120,7 @@ class _Deployment(Registrar):
     ) -> None:
         self._request = request
         project = request.project_name
-        self.preview = request.is_preview
+        self._preview = request.is_preview
         self._cancel = cancel
         self._sink = sink = _Sink(sink)
         base = request.snapshot or Snapshot()
@@ -154,23 +133,24 @@ class _Deployment(Registrar):
         self._context = DeploymentContext(
             stack=request.stack,
             project=project,
-            preview=self.preview,
-            writer=SnapshotWriter(base, None if self.preview else save),
-            registry=ProviderRegistry(self._host, preview=self.preview),
+            preview=self._preview,
+            writer=SnapshotWriter(base, None if self._preview else save),
+            registry=ProviderRegistry(self._host, preview=self._preview),
             sink=sink,
             abandon=self._abandon,
             parallel=request.parallel,
             refreshing=request.kind == "refresh",
         )
         self._engine = EngineService(self._log(sink))
-        self._generating = threading.Lock()
         self._generator = StepGenerator(self._context)
         self._executor = StepExecutor(self._context, self._generator.ledger.deletes)
-        self._defaults = DefaultProviders(
-            request.config, sorted(request.secret_keys), self._register_default
+        self._registrar = Registrar(
+            self._context,
+            self._generator,
+            self._executor,
+            request.config,
+            sorted(request.secret_keys),
         )
-        self._components: dict[str, _Pending] = {}
-        self._stack_outputs: tuple[_Pending, PropertyMap] | None = None
         self._finished = False
 
     def run(self) -> Outcome:
@@ -189,14 +169,14 @@ class _Deployment(Registrar):
             raise
         finally:
             self._finished = True
-            outputs = self._settle_stack_outputs()
+            outputs = self._registrar.settle_stack_outputs()
             self._host.close()
         succeeded = not context.errored and not self._cancel.is_set()
         if not succeeded:
-            kind = "preview" if self.preview else "update"
+            kind = "preview" if self._preview else "update"
             how = "failed" if context.errored else "canceled"
             context.tell("error", "", f"{kind} {how}")
-        elif not self.preview:
+        elif not self._preview:
             self._finish_state()
         seconds = time.monotonic() - began
         changes = dict(context.changes)
@@ -212,7 +192,7 @@ class _Deployment(Registrar):
 
     def _run_kind(self) -> None:
         request, context = self._request, self._context
-        self._warn_of_pending_operations()
+        warn_of_pending(context, destroying=request.kind == "destroy")
         if request.refresh or request.kind == "refresh":
             refresh(context, self._executor)
             self._generator.identities.use(context.olds)
@@ -238,10 +218,10 @@ class _Deployment(Registrar):
             organization=request.organization,
             config=request.config,
             configSecretKeys=sorted(request.secret_keys),
-            dryRun=self.preview,
+            dryRun=self._preview,
             parallel=request.parallel,
         )
-        monitor = ResourceMonitor(self, info, request.program_dir)
+        monitor = ResourceMonitor(self._registrar, info, request.program_dir)
         server, address = serve(monitor, self._engine, request.parallel)
         self._host.engine_address = address
         program = ProgramRun(
@@ -251,7 +231,7 @@ class _Deployment(Registrar):
                 organization=request.organization,
                 directory=request.program_dir,
                 address=address,
-                preview=self.preview,
+                preview=self._preview,
                 parallel=request.parallel,
                 config=dict(request.config),
                 secret_keys=sorted(request.secret_keys),
@@ -260,7 +240,7 @@ class _Deployment(Registrar):
             self._abandon,
         )
         context.on_stop(program.cancel)
-        context.emit(ProgramStarted(request.kind, self.preview))
+        context.emit(ProgramStarted(request.kind, self._preview))
         try:
             error = program.run()
         finally:
@@ -269,151 +249,18 @@ class _Deployment(Registrar):
             context.tell("error", self._stack_urn, error)
 
     def _delete_leftovers(self) -> None:
-        context, generator = self._context, self._generator
-        with self._generating:
-            waves = plan_deletions(context, generator.ledger, generator.identities.aliased)
-        for wave in waves:
-            failures = run_together(context, self._executor, wave)
+        for wave in self._registrar.leftovers():
+            failures = run_together(self._context, self._executor, wave)
             if failures:
                 raise failures[0]
-
-    def register(self, goal: Goal) -> ResourceState:
-        """Choose and run the steps of one resource."""
-        context = self._context
-        with self._generating:
-            if context.stopping.is_set():
-                raise StepFailed("stopped")
-            try:
-                planned = self._generator.register(goal)
-            except StepFailed:
-                context.errored = True
-                context.stop()
-                raise
-            self._executor.condemn(planned)
-        self._executor.run(planned)
-        last = next(p for p in reversed(planned) if p.step.new is not None)
-        state = last.step.new
-        assert state is not None  # noqa: S101
-        if not goal.custom:
-            shown = next((p for p in planned if p.step.logical and p.step.new), last)
-            old = context.olds.get(state.urn)
-            before = old.outputs if old is not None else {}
-            self._components[state.urn] = _Pending(shown, before)
-        return state
-
-    def read(self, state: ResourceState, name: str) -> ResourceState:
-        """Read a resource that is not ours."""
-        context = self._context
-        with self._generating:
-            if context.stopping.is_set():
-                raise StepFailed("stopped")
-            try:
-                planned = self._generator.read(state, name)
-            except StepFailed:
-                context.errored = True
-                context.stop()
-                raise
-        self._executor.run(planned)
-        return state
-
-    def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
-        """Take a component's outputs; the stack's are settled when all is done."""
-        pending = self._components.pop(urn, None)
-        if pending is None:
-            raise EngineError(
-                f"cannot complete a resource '{urn}' whose registration isn't pending", urn=urn
-            )
-        if urn_qualified_type(urn) == STACK_TYPE:
-            self._stack_outputs = (pending, outputs)
-        else:
-            self._complete(pending, outputs)
-
-    def default_provider(self, request: ProviderRequest) -> str:
-        """Return the default provider, made when first asked for."""
-        return self._defaults.reference(request)
-
-    def invoke(
-        self, token: str, arguments: PropertyMap, provider: str
-    ) -> tuple[PropertyMap, list[Any]]:
-        """Call a function of a provider, or one of the engine's own."""
-        if token == "pulumi:pulumi:getResource":  # noqa: S105
-            return self._get_resource(str(arguments.get("urn", ""))), []
-        if not provider:
-            raise EngineError(f"unrecognized function name: '{token}'")
-        client = self._context.registry.get(provider)
-        if client is None:
-            raise EngineError(f"unknown provider '{provider}'")
-        return client.invoke(token, arguments, preview=self.preview)
-
-    def refuse(self, urn: str, message: str) -> None:
-        """Tell the user and let nothing new begin."""
-        self._context.tell("error", urn, message)
-        self._context.stop()
-
-    def _get_resource(self, urn: str) -> PropertyMap:
-        state = self._context.news.get(urn) or self._context.reads.get(urn)
-        if state is None:
-            raise EngineError(f"unknown resource {urn}")
-        return {"urn": urn, "id": state.id, "provider": state.provider, "state": state.outputs}
-
-    def _register_default(self, type_: str, name: str, inputs: PropertyMap) -> ResourceState:
-        return self.register(Goal(type=type_, name=name, custom=True, properties=inputs))
-
-    def _complete(self, pending: _Pending, outputs: PropertyMap) -> None:
-        context, step = self._context, pending.planned.step
-        assert step.new is not None  # noqa: S101
-        unchanged = step.new.outputs == outputs
-        step.new.outputs = outputs
-        if not unchanged and not self.preview:
-            context.writer.write()
-        context.emit(ResourceOutputs(step, outputs, pending.before))
-
-    def _settle_stack_outputs(self) -> PropertyMap | None:
-        if self._stack_outputs is None:
-            return None
-        pending, outputs = self._stack_outputs
-        if self._context.errored or self._context.stopping.is_set():
-            # An output that is missing after a failure has not been removed from the program.
-            outputs = {**pending.before, **outputs}
-        self._complete(pending, outputs)
-        return outputs
 
     def _finish_state(self) -> None:
         context, request = self._context, self._request
         if request.kind == "up":
-            for urn in context.writer.give_up_interrupted(self._generator.identities.urns):
-                context.tell(
-                    "warning",
-                    urn,
-                    "its creation was interrupted earlier and the program does not register it "
-                    "any more: whatever the first attempt left behind is not tracked, look for "
-                    "it yourself",
-                )
+            give_up_unregistered(context, self._generator.identities.urns)
         had = context.writer.base.pending_operations
         if had or request.refresh or request.kind == "refresh":
             context.writer.write()
-
-    def _warn_of_pending_operations(self) -> None:
-        pending = self._context.writer.base.pending_operations
-        if not pending or self.preview:
-            return
-        listed = "".join(f"  * {op.resource.urn}, interrupted while {op.kind}\n" for op in pending)
-        advice = (
-            "An interrupted creation is run again as soon as the program registers the resource; "
-            "what the first attempt left behind is then adopted by a provider that can. "
-            "Everything else is compared with the state as usual; `refresh` reads it anew."
-        )
-        if self._request.kind == "destroy":
-            advice = (
-                "Run `up` first where a creation was interrupted: it finishes the creation, so "
-                "that `destroy` can then delete what was made."
-            )
-        self._context.tell(
-            "warning",
-            "",
-            f"The last deployment was interrupted during {len(pending)} operation"
-            f"{'s' if len(pending) > 1 else ''}:\n{listed}{advice}",
-        )
 
     def _abandon(self) -> None:
         """Stop at once: the last state saved stands, what was under way stays on record in it."""

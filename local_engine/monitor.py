@@ -1,8 +1,9 @@
 """The service that a Pulumi program talks to: Pulumi's `ResourceMonitor`, over gRPC on loopback.
 
 Owns the translation between the SDK's requests and the deployment: a registration is answered
-when its steps have run, so whatever depends on it waits in the program itself. What this engine
-does not serve is refused by name. It keeps no state of its own beyond parents' options.
+when its steps have run, so whatever depends on it waits in the program itself. It keeps no state of
+its own beyond parents' options. What is done about a request is in `deployment_registrar.py`, what
+this engine does not serve in `monitor_refusals.py`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,12 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 from local_engine.deployment_context import StepFailed
+from local_engine.deployment_registrar import Registrar
 from local_engine.errors import EngineError
 from local_engine.goal import Goal, goal_from, source_position
-from local_engine.property_values import (
-    PropertyMap,
-    contains_unknown,
-    from_struct,
-    to_struct,
-)
+from local_engine.monitor_refusals import REFUSED_FEATURES, RefusedCalls, shut_down
+from local_engine.property_values import contains_unknown, from_struct, to_struct
 from local_engine.providers_errors import ProviderError
-from local_engine.providers_host import INSTALL_HINT
 from local_engine.providers_registry import ProviderRequest
 from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn_type
 
@@ -34,9 +31,8 @@ from local_engine.resource_state import PROVIDER_TYPE_PREFIX, ResourceState, urn
 _pb: Any = resource_pb2
 _grpc: Any = resource_pb2_grpc
 _engine_grpc: Any = engine_pb2_grpc
-_Base: Any = _grpc.ResourceMonitorServicer
 
-_FEATURES = {
+_SERVED_FEATURES = {
     "secrets": "SECRETS",
     "resourceReferences": "RESOURCE_REFERENCES",
     "outputValues": "OUTPUT_VALUES",
@@ -45,59 +41,20 @@ _FEATURES = {
     "deletedWith": "DELETED_WITH",
     "replaceWith": "REPLACE_WITH",
 }
-# Announced so that the request arrives and is refused in words of ours: the SDK would otherwise
-# say that the Pulumi CLI is too old.
-_REFUSED_FEATURES = {
-    "transforms": "TRANSFORMS",
-    "invokeTransforms": "INVOKE_TRANSFORMS",
-    "parameterization": "PARAMETERIZATION",
-    "resourceHooks": "RESOURCE_HOOKS",
-    "errorHooks": "ERROR_HOOKS",
-}
+_FEATURES = {**_SERVED_FEATURES, **REFUSED_FEATURES}
 
 
-class Registrar:
-    """What a deployment offers to the monitor; `deployment.py` is the one that implements it."""
-
-    preview: bool
-
-    def register(self, goal: Goal) -> ResourceState:
-        """Bring the resource about and return its state."""
-        raise NotImplementedError
-
-    def read(self, state: ResourceState, name: str) -> ResourceState:
-        """Read a resource that is not ours and return its state."""
-        raise NotImplementedError
-
-    def register_outputs(self, urn: str, outputs: PropertyMap) -> None:
-        """Take the outputs of a component."""
-        raise NotImplementedError
-
-    def default_provider(self, request: ProviderRequest) -> str:
-        """Return the reference of the default provider."""
-        raise NotImplementedError
-
-    def invoke(
-        self, token: str, arguments: PropertyMap, provider: str
-    ) -> tuple[PropertyMap, list[Any]]:
-        """Call a provider's function."""
-        raise NotImplementedError
-
-    def refuse(self, urn: str, message: str) -> None:
-        """Tell the user of an error and let nothing new begin."""
-        raise NotImplementedError
-
-
-class ResourceMonitor(_Base):
+class ResourceMonitor(RefusedCalls):
     """Serves one deployment."""
 
     def __init__(self, registrar: Registrar, info: Any, project_root: Path) -> None:
         """`info` answers `GetDeploymentInfo`, features apart."""
+        super().__init__(registrar)
         self._registrar = registrar
         self._info = info
-        names = [*_FEATURES.values(), *_REFUSED_FEATURES.values()]
         info.supportedFeatures.extend(
-            _pb.ResourceMonitorFeature.Value(f"RESOURCE_MONITOR_FEATURE_{name}") for name in names
+            _pb.ResourceMonitorFeature.Value(f"RESOURCE_MONITOR_FEATURE_{name}")
+            for name in _FEATURES.values()
         )
         self._root = project_root
         self._lock = threading.Lock()
@@ -110,8 +67,7 @@ class ResourceMonitor(_Base):
 
     def SupportsFeature(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Say whether one feature is there; older SDKs ask one by one."""
-        known = request.id in _FEATURES or request.id in _REFUSED_FEATURES
-        return _pb.SupportsFeatureResponse(hasSupport=known)
+        return _pb.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Bring one resource about."""
@@ -127,9 +83,9 @@ class ResourceMonitor(_Base):
             state = self._registrar.register(goal)
         except (EngineError, ProviderError) as error:
             self._registrar.refuse(getattr(error, "urn", ""), error.message)
-            return _shut_down(context)
+            return shut_down(context)
         except StepFailed:
-            return _shut_down(context)
+            return shut_down(context)
         with self._lock:
             self._goals[state.urn] = goal
             if not goal.custom:
@@ -153,9 +109,9 @@ class ResourceMonitor(_Base):
             self._registrar.register_outputs(request.urn, from_struct(request.outputs))
         except (EngineError, ProviderError) as error:
             self._registrar.refuse(request.urn, error.message)
-            return _shut_down(context)
+            return shut_down(context)
         except StepFailed:
-            return _shut_down(context)
+            return shut_down(context)
         return empty_pb2.Empty()
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -186,9 +142,9 @@ class ResourceMonitor(_Base):
             )
         except (EngineError, ProviderError) as error:
             self._registrar.refuse(getattr(error, "urn", ""), error.message)
-            return _shut_down(context)
+            return shut_down(context)
         except StepFailed:
-            return _shut_down(context)
+            return shut_down(context)
         return _pb.ReadResourceResponse(
             urn=state.urn,
             properties=to_struct(
@@ -215,7 +171,7 @@ class ResourceMonitor(_Base):
             context.set_details(f"invocation of {request.tok} returned an error: {error.message}")
             return _pb.ResourceInvokeResponse()
         except StepFailed:
-            return _shut_down(context)
+            return shut_down(context)
         keep_resources = request.acceptResources or request.tok == "pulumi:pulumi:getResource"
         answer = _pb.ResourceInvokeResponse(
             **{"return": to_struct(result, keep_resources=keep_resources)}
@@ -227,41 +183,6 @@ class ResourceMonitor(_Base):
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         """Let the program end: nothing here calls back into it."""
         return empty_pb2.Empty()
-
-    def Call(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuse methods on resources."""
-        return self._refuse(context, f"calls methods of resources (`{request.tok}`)")
-
-    def RegisterStackTransform(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
-        """Refuse transforms."""
-        return self._refuse(context, "registers a resource transform for the stack")
-
-    def RegisterStackInvokeTransform(  # noqa: N802
-        self,
-        request: Any,  # noqa: ARG002
-        context: Any,
-    ) -> Any:
-        """Refuse transforms."""
-        return self._refuse(context, "registers an invoke transform for the stack")
-
-    def RegisterResourceHook(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuse hooks."""
-        return self._refuse(context, f"registers the resource hook `{request.name}`")
-
-    def RegisterErrorHook(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuse hooks."""
-        return self._refuse(context, f"registers the error hook `{request.name}`")
-
-    def RegisterPackage(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuse parameterized packages."""
-        return self._refuse(context, f"uses the parameterized package `{request.name}`")
-
-    def _refuse(self, context: Any, what: str) -> None:
-        # Told as the engine's own error: the program would wrap it into a trace of the SDK's.
-        self._registrar.refuse(
-            "", f"the program {what}, which this engine does not do: {INSTALL_HINT}"
-        )
-        _shut_down(context)
 
     def _provider_for(
         self, goal: Goal, request: Any, parent: Goal | None, providers: dict[str, str]
@@ -303,8 +224,3 @@ def serve(monitor: ResourceMonitor | None, engine: Any, parallel: int) -> tuple[
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"127.0.0.1:{port}"
-
-
-def _shut_down(context: Any) -> None:
-    # The program is ended as well; this is what its calls under way are told.
-    context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
