@@ -12,25 +12,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from pulumi.runtime.proto import resource_pb2
 
-from local_engine import events
 from local_engine.deployment_context import DeploymentContext, StepFailed
 from local_engine.deployment_pending import give_up_unregistered, warn_of_pending
 from local_engine.deployment_refresh import refresh
 from local_engine.deployment_registrar import Registrar
+from local_engine.deployment_request import Kind, Outcome, UpdateRequest
 from local_engine.deployment_snapshot import SnapshotWriter
 from local_engine.engine_service import EngineService
 from local_engine.errors import EngineError
 from local_engine.events import Diagnostic, Event, ProgramStarted, UpdateFinished
 from local_engine.monitor import ResourceMonitor, serve
 from local_engine.program import ProgramRun, ProgramSettings
-from local_engine.project import Project
-from local_engine.property_values import PropertyMap
 from local_engine.providers_errors import ProviderError
 from local_engine.providers_host import DYNAMIC_PACKAGE, ProviderHost
 from local_engine.providers_registry import ProviderRegistry
@@ -38,57 +35,9 @@ from local_engine.resource_state import PROVIDER_TYPE_PREFIX, STACK_TYPE, Snapsh
 from local_engine.steps_executor import StepExecutor, run_together
 from local_engine.steps_generator import StepGenerator
 
-Kind = Literal["up", "preview", "refresh", "destroy"]
+__all__ = ["Kind", "Outcome", "UpdateRequest", "run"]
 
 _pb: Any = resource_pb2
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpdateRequest:
-    """What to do to which stack.
-
-    `preview` previews an `up`; `dry_run` turns any other kind into its preview. `config` is the
-    stack's whole configuration in clear, keys with namespace; `secret_keys` name what is secret.
-    """
-
-    kind: Kind
-    project: Project | str
-    stack: str
-    config: dict[str, str]
-    program_dir: Path
-    snapshot: Snapshot | None
-    secret_keys: frozenset[str] | set[str] = frozenset()
-    organization: str = "organization"
-    refresh: bool = False
-    parallel: int = 16
-    dry_run: bool = False
-
-    @property
-    def project_name(self) -> str:
-        """The project's name, which stands in every URN."""
-        return self.project if isinstance(self.project, str) else self.project.name
-
-    @property
-    def is_preview(self) -> bool:
-        """Whether nothing is to be changed."""
-        return self.dry_run or self.kind == "preview"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a deployment ended."""
-
-    succeeded: bool
-    changes: dict[str, int]
-    seconds: float
-    outputs: PropertyMap | None
-    snapshot: Snapshot
-    cancelled: bool = False
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether anything but `same` was done, or would be."""
-        return any(count for op, count in self.changes.items() if op != events.OP_SAME)
 
 
 def run(
