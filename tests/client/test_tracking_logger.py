@@ -518,10 +518,10 @@ class TestAfterClose:
             "atexit.register(lambda: print(server['run1'].values))\n"
             "logger = logger_on(server, Path(sys.argv[1]), flush_seconds=60)\n"
             "logger.log_metric('loss', 1.0)\n"
-            "from mlflow_platform_client import tracking_logger\n"
+            "from mlflow_platform_client import logger_life\n"
             # Handlers run last in, first out: the check above must come after the closing.
-            "atexit.unregister(tracking_logger._close_all)\n"
-            "atexit.register(tracking_logger._close_all)\n"
+            "atexit.unregister(logger_life._close_all)\n"
+            "atexit.register(logger_life._close_all)\n"
         )
         found = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path)],
