@@ -18,9 +18,12 @@ STATE := .state
 # The installer is pinned like everything else; it resolves nothing, it installs what the lock says.
 UV := uv==0.13.9
 
-# The platform on this machine keeps its state and passphrase in this checkout and leaves the
-# user's own Pulumi login alone. Other stacks use whatever backend the user is logged in to.
-ifeq ($(STACK),local)
+# Where the stack is deployed: what its file says, or this machine.
+TARGET := $(or $(shell sed -n 's/^ *mlflow-platform:target: *//p' Pulumi.$(STACK).yaml 2>/dev/null),local)
+
+# A platform on this machine keeps its state and passphrase in this checkout and leaves the user's
+# own Pulumi login alone. Other stacks use whatever backend the user is logged in to.
+ifeq ($(TARGET),local)
 export PULUMI_BACKEND_URL ?= file://$(CURDIR)/$(STATE)/pulumi
 ifndef PULUMI_CONFIG_PASSPHRASE
 export PULUMI_CONFIG_PASSPHRASE_FILE ?= $(CURDIR)/$(STATE)/passphrase
@@ -39,17 +42,19 @@ PULUMI := python -m local_engine
 else
 PULUMI := pulumi
 endif
+# The check reads the stack with the engine that deploys it.
+export MLFLOW_PLATFORM_ENGINE := $(ENGINE)
 
 # The CLI writes the passphrase's salt into the configuration file it is given. The file in git is
 # for every checkout and the passphrase is for this one, so the CLI gets a copy.
 CLI := $(STATE)/cli
-ifeq ($(STACK),local)
+ifeq ($(TARGET),local)
 # A server stopped by hand or a rebooted machine shows only to who looks: reading this machine takes
 # a moment. A cloud takes minutes; there `make drift` looks, on a schedule.
 REFRESH := --refresh
 endif
-ifeq ($(STACK) $(PULUMI),local pulumi)
-CONFIG_FILE := --config-file $(CLI)/Pulumi.local.yaml
+ifeq ($(TARGET) $(PULUMI),local pulumi)
+CONFIG_FILE := --config-file $(CLI)/Pulumi.$(STACK).yaml
 endif
 
 .PHONY: help
@@ -92,10 +97,11 @@ check: setup-dev ## Run lint, format check and strict types
 stack: setup $(STATE)/passphrase
 ifdef CONFIG_FILE
 	@mkdir -p $(CLI) && cp Pulumi.yaml $(CLI)/
-	@pulumi --cwd $(CLI) stack select --create local >/dev/null
-	@if grep -q '^encryptionsalt:' Pulumi.local.yaml; then cp Pulumi.local.yaml $(CLI)/; else \
-	  salt=$$(grep -s '^encryptionsalt:' $(CLI)/Pulumi.local.yaml || true); \
-	  { cat Pulumi.local.yaml; echo "$$salt"; } > $(CLI)/Pulumi.local.yaml; fi
+	@pulumi --cwd $(CLI) stack select --create $(STACK) >/dev/null
+	@file=Pulumi.$(STACK).yaml; \
+	if grep -q '^encryptionsalt:' $$file; then cp $$file $(CLI)/; else \
+	  salt=$$(grep -s '^encryptionsalt:' $(CLI)/$$file || true); \
+	  { cat $$file; echo "$$salt"; } > $(CLI)/$$file; fi
 else ifeq ($(PULUMI),pulumi)
 	@pulumi stack select --create $(STACK) >/dev/null
 endif

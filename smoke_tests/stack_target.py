@@ -2,8 +2,8 @@
 
 Owns running `stack output --json --show-secrets` with the engine at hand (the Pulumi CLI where it
 is on PATH, the embedded engine elsewhere) and handing the answer to `infra.outputs`, which knows
-what it means. The stack `local` keeps its state and passphrase inside the checkout; other stacks
-use whatever backend the user is logged in to.
+what it means. A stack on this machine keeps its state and passphrase inside the checkout; other
+stacks use whatever backend the user is logged in to.
 """
 
 from __future__ import annotations
@@ -75,15 +75,19 @@ def read_stack(
 
 def _engine(environ: Mapping[str, str]) -> list[str]:
     pulumi = shutil.which("pulumi", path=environ.get("PATH", os.defpath))
-    return [pulumi, "--non-interactive"] if pulumi else [sys.executable, "-m", "local_engine"]
+    # `make ENGINE=embedded` says so here: what deployed the stack is what reads it.
+    if pulumi and environ.get("MLFLOW_PLATFORM_ENGINE") != "embedded":
+        return [pulumi, "--non-interactive"]
+    return [sys.executable, "-m", "local_engine"]
 
 
 def _environment(
     name: str, environ: Mapping[str, str], project_directory: Path
 ) -> Mapping[str, str]:
     environment = {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    if name == "local":
-        state = project_directory / ".state"
+    state = project_directory / ".state"
+    kept = state / "pulumi" / ".pulumi" / "stacks" / "mlflow-platform" / f"{name}.json"
+    if name == "local" or kept.is_file():
         environment.setdefault("PULUMI_BACKEND_URL", f"file://{state}/pulumi")
         if "PULUMI_CONFIG_PASSPHRASE" not in environ:
             environment.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", f"{state}/passphrase")

@@ -124,14 +124,15 @@ def _with_details(options: argparse.Namespace) -> argparse.Namespace:
 
 def _engine(options: argparse.Namespace, stack: Stack, kind: Kind, *, dry: bool) -> int:
     """Load the state, run the engine, show what it does, write the history."""
-    merged = stack.merged_config(validate=kind in ("up", "preview"))
+    # The provider's process takes as long to import Pulumi as the engine does: side by side.
+    start_early(stack.project.name, stack.project.root)
     # Deriving the key takes a third of a second and so does importing the engine: do both at once.
     stack.unlock_early()
     # gRPC's own log speaks of connections that end as they should; it must be told before import.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # The provider's process takes as long to import Pulumi as the engine does: side by side.
-    start_early(stack.project.name, stack.project.root)
     from local_engine import deployment
+
+    merged = stack.merged_config(validate=kind in ("up", "preview"))
 
     state = stack.state_file()
     request = deployment.UpdateRequest(

@@ -59,7 +59,9 @@ def create_stack(stack: Stack) -> None:
     from local_engine.resource_state import Snapshot
 
     with locked(stack):
-        stack.state_file().save(Snapshot())
+        stack.reload()
+        if not stack.exists:  # another command may have made and deployed it while we waited
+            stack.state_file().save(Snapshot())
     stack.reload()
 
 

@@ -95,6 +95,26 @@ class TestCall:
         engine.read("dev")
         assert "PULUMI_BACKEND_URL" not in engine.call["env"]
 
+    def test_any_stack_found_in_the_checkout_is_read_there(self, engine: Engine):
+        """`make up STACK=team` deploys to this machine too when its target is local."""
+        kept = engine.project / ".state/pulumi/.pulumi/stacks/mlflow-platform/team.json"
+        kept.parent.mkdir(parents=True)
+        kept.touch()
+        engine.says(json.dumps(outputs()))
+        engine.read("team")
+        found = engine.call["env"]
+        assert found["PULUMI_BACKEND_URL"] == f"file://{engine.project}/.state/pulumi"
+
+    def test_embedded_engine_where_it_was_asked_for(self, engine: Engine):
+        """`make ENGINE=embedded` deploys with it although the Pulumi CLI is on PATH."""
+        package = engine.project / "local_engine"
+        package.mkdir()
+        (package / "__main__.py").write_text(
+            f"import json; print(json.dumps({outputs()!r} | {{'target': 'embedded'}}))"
+        )
+        engine.says(json.dumps(outputs()))
+        assert engine.read("local", MLFLOW_PLATFORM_ENGINE="embedded").target == "embedded"
+
     def test_embedded_engine_without_pulumi(self, engine: Engine):
         package = engine.project / "local_engine"
         package.mkdir()
