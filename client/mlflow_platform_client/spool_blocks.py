@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 HEADER_BYTES = 27
-LARGEST_BLOCK = 64 * 1024 * 1024
+LARGEST_BLOCK = 256 * 1024 * 1024  # one record of the longest text that settings allow fits
 
 
 class Torn(Exception):  # noqa: N818
@@ -48,9 +48,22 @@ def frame(lines: Sequence[str]) -> bytes:
     return b"%08x %08x %08x\n" % (len(payload), zlib.crc32(payload), len(lines)) + payload
 
 
+def frames(lines: Sequence[str], most_characters: int) -> bytes:
+    """These lines in as many blocks as keep each readable; a longer line has one to itself."""
+    blocks: list[bytes] = []
+    start = size = 0
+    for index, line in enumerate(lines):
+        if size and size + len(line) > most_characters:
+            blocks.append(frame(lines[start:index]))
+            start, size = index, 0
+        size += len(line)
+    blocks.append(frame(lines[start:]))
+    return b"".join(blocks)
+
+
 def read_header(file: BinaryIO) -> Header | None:
     """The block at the file's position; None at the end of the file."""
-    raw = file.read(HEADER_BYTES)
+    raw = _read(file, HEADER_BYTES)
     if not raw:
         return None
     if len(raw) < HEADER_BYTES:
@@ -69,7 +82,7 @@ def read_block(file: BinaryIO) -> tuple[Header, list[bytes]] | None:
     header = read_header(file)
     if header is None:
         return None
-    payload = file.read(header.size)
+    payload = _read(file, header.size)
     if len(payload) < header.size:
         raise Torn
     if zlib.crc32(payload) != header.checksum:
@@ -79,3 +92,11 @@ def read_block(file: BinaryIO) -> tuple[Header, list[bytes]] | None:
     if len(lines) != header.records:
         raise Damaged
     return header, lines
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer only at the end of the file: an unbuffered one may return less."""
+    data = file.read(size)
+    while 0 < len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data

@@ -12,10 +12,10 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
-from mlflow_platform_client.spool_blocks import Damaged, Torn, frame, read_block
+from mlflow_platform_client.spool_blocks import Damaged, Torn, frames, read_block
 from mlflow_platform_client.spool_segments import Position, Segments, sync_folder
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Lane:
         # The reader goes up to here within the segment being written; earlier ones are complete.
         self.committed = Position(self._write_segment, 0, 0)
         self._counts = threading.Lock()
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._file_segment = 0
         self._block: list[bytes] = []
         self._block_total = 0
@@ -51,7 +51,7 @@ class Lane:
 
     def append(self, lines: Sequence[str]) -> None:
         """Add records; they are durable when this returns. On an OSError none of them is there."""
-        block = frame(lines)
+        block = frames(lines, SEGMENT_BYTES)
         if self._write_fd < 0 or self._write_offset + len(block) > SEGMENT_BYTES:
             self._next_segment()
         try:
@@ -60,8 +60,10 @@ class Lane:
                 os.fsync(self._write_fd)
         except OSError:
             # Half a block must not stay: the next one would follow it and be unreadable.
-            with contextlib.suppress(OSError):
+            try:
                 os.ftruncate(self._write_fd, self._write_offset)
+            except OSError:
+                self._write_offset = SEGMENT_BYTES  # the next one goes to a new segment
             raise
         self._write_offset += len(block)
         with self._counts:
@@ -73,8 +75,12 @@ class Lane:
         number = self._write_segment + (1 if self._write_fd >= 0 else 0)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         fd = os.open(self._segments.path(number), flags, 0o600)
-        if self._fsync:
-            sync_folder(self.folder)
+        try:
+            if self._fsync:
+                sync_folder(self.folder)
+        except OSError:
+            os.close(fd)
+            raise
         if self._write_fd >= 0:
             os.close(self._write_fd)
         self._write_fd, self._write_segment, self._write_offset = fd, number, 0
@@ -145,6 +151,10 @@ class Lane:
                 block = None
             except Damaged:
                 self._segments.keep_damaged(segment, offset)
+                if segment == self.committed.segment:
+                    # Still being written: what comes from now on is whole.
+                    self._cursor = self.committed
+                    continue
                 block = None
             if block is None:
                 if segment >= self.committed.segment:
@@ -158,12 +168,14 @@ class Lane:
             self._block, self._block_total = lines, header.total
             return True
 
-    def _open(self, segment: int) -> BinaryIO:
+    def _open(self, segment: int) -> FileIO:
         if self._file is None or self._file_segment != segment:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-            self._file = self._segments.path(segment).open("rb")
+            # Unbuffered: a fork would copy the lock of a buffered file, held if this thread is just
+            # reading, and the child would wait for it for ever in `close`.
+            self._file = self._segments.path(segment).open("rb", buffering=0)
             self._file_segment = segment
         return self._file
 

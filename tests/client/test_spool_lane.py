@@ -1,15 +1,17 @@
 """Records on disk: nothing lost, order kept, damage and full disks survived."""
 
 import errno
+import io
 import logging
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_platform_client import spool_lane
+from mlflow_platform_client import spool_blocks, spool_lane
 from mlflow_platform_client.spool_lane import Lane
 
 
@@ -147,6 +149,60 @@ class TestSomebodyElsesBytes:
         again.settle()
         assert again.pending == 0
 
+    def test_damage_in_the_segment_being_written_is_said_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        line = lane(tmp_path)
+        line.append(["a"])
+        segment = line.folder / "00000001.log"
+        segment.write_bytes(segment.read_bytes().swapcase())
+        with caplog.at_level(logging.ERROR):
+            assert read_all(line) == []
+            line.append(["b"])
+            assert read_all(line) == [b"b"]
+            assert read_all(line) == []
+        assert len(caplog.records) == 1
+
+
+class TestManyRecordsAtOnce:
+    """However much is appended at once can be read again."""
+
+    def test_more_than_one_block_may_hold(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(spool_lane, "SEGMENT_BYTES", 200)
+        monkeypatch.setattr(spool_blocks, "LARGEST_BLOCK", 400)
+        records = [f"record {number:03d}" for number in range(100)]
+        line = lane(tmp_path)
+        line.append(records)
+        assert line.pending == 100
+        line.close()
+        again = lane(tmp_path)
+        assert again.pending == 100
+        assert read_all(again) == [record.encode() for record in records]
+
+    def test_the_longest_text_the_settings_allow(self, tmp_path: Path) -> None:
+        """Ten million characters, twelve bytes each as JSON, and their path."""
+        assert spool_blocks.LARGEST_BLOCK > 12 * 10_000_000 + 1_000_000
+
+
+class TestAForkWhileTheLaneIsRead:
+    """The child closes its copy of the file: no lock in it may stay with the parent's thread."""
+
+    def test_the_file_has_no_lock(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        files: list[object] = []
+
+        def looked(file: BinaryIO) -> tuple[spool_blocks.Header, list[bytes]] | None:
+            files.append(file)
+            return spool_blocks.read_block(file)
+
+        monkeypatch.setattr(spool_lane, "read_block", looked)
+        line = lane(tmp_path)
+        line.append(["a"])
+        assert read_all(line) == [b"a"]
+        # A BufferedReader locks itself while it waits for the disk and for the interpreter.
+        assert all(isinstance(file, io.RawIOBase) for file in files)
+
 
 class TestAFullDisk:
     """An append that fails leaves nothing behind, and the next one is readable."""
@@ -172,3 +228,28 @@ class TestAFullDisk:
         line.append(["b"])
         assert read_all(line) == [b"a", b"b"]
         assert line.pending == 2
+
+    def test_half_a_block_that_cannot_be_taken_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        line = lane(tmp_path)
+        line.append(["a"])
+        real = os.write
+
+        def write_half(fd: int, data: bytes) -> int:
+            monkeypatch.setattr(os, "write", broken)
+            return real(fd, bytes(data)[:5])
+
+        def broken(*_: object) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "ftruncate", broken)
+            patch.setattr(os, "write", write_half)
+            with pytest.raises(OSError, match="Input/output"):
+                line.append(["lost"])
+        monkeypatch.setattr(os, "write", real)
+        line.append(["b"])
+        assert read_all(line) == [b"a", b"b"]
+        line.close()
+        assert read_all(lane(tmp_path)) == [b"a", b"b"]
