@@ -249,10 +249,10 @@ class TestKnownSecrets:
 
     @given(before=st.text(), secret=st.text(min_size=4, max_size=30), after=st.text())
     def test_any_text_around_it(self, before: str, secret: str, after: str) -> None:
-        assume(secret not in "***" and "*" not in secret)
+        assume("*" not in secret)  # else what stands for a secret could show a piece of it
         for form in (secret, quote(secret, safe=""), json.dumps(secret), repr(secret)):
             inside = mask(f"{before}{form}{after}", [secret])
-            assert form not in inside or form in before + after or form in ("***",)
+            assert form not in inside
 
     def test_the_environments_secrets_are_found_by_their_names(self) -> None:
         environ = {
