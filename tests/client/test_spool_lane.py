@@ -236,9 +236,11 @@ class TestAFullDisk:
         line.append(["a"])
         real = os.write
 
+        calls: list[int] = []
+
         def write_half(fd: int, data: bytes) -> int:
-            monkeypatch.setattr(os, "write", broken)
-            return real(fd, bytes(data)[:5])
+            calls.append(fd)
+            return real(fd, bytes(data)[:5]) if len(calls) == 1 else broken()
 
         def broken(*_: object) -> int:
             raise OSError(errno.EIO, "Input/output error")
@@ -248,7 +250,6 @@ class TestAFullDisk:
             patch.setattr(os, "write", write_half)
             with pytest.raises(OSError, match="Input/output"):
                 line.append(["lost"])
-        monkeypatch.setattr(os, "write", real)
         line.append(["b"])
         assert read_all(line) == [b"a", b"b"]
         line.close()
