@@ -13,10 +13,12 @@ import logging
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 from mlflow_platform_client.circuit_breaker import Breaker
 from mlflow_platform_client.errors import CircuitOpen, TrackingError
+from mlflow_platform_client.masking import mask
 from mlflow_platform_client.spool_lane import Lane
 from mlflow_platform_client.telemetry import Telemetry
 
@@ -77,7 +79,9 @@ class Delivery:
                     raise
                 except Exception:
                     # Nobody foresaw it: say it, and try again rather than end in silence.
-                    _logger.exception("delivery from %s stumbled", self.lane.folder)
+                    said = "delivery from %s stumbled:\n%s"
+                    trace = mask(traceback.format_exc())  # what `exception` adds is not masked
+                    _logger.error(said, self.lane.folder, trace)  # noqa: TRY400
                     self._pause(LONGEST_PAUSE_SECONDS)
         except Stopped:
             pass

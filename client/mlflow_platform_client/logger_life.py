@@ -3,8 +3,7 @@
 Owns when the threads behind a logger run (`pipeline`): from its making until `close` or the
 interpreter's end, when every logger still open is closed; afresh, with a session of its own, in a
 forked child that logs and after a `close` that was not the last word. Also what a person is told
-at the end: what is kept in the spool, what was dropped. What can be logged, and what becomes of a
-value that cannot, is `tracking_logger`'s subject.
+at the end. What can be logged, and what becomes of a value that cannot, is `tracking_logger`'s.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import mlflow
 
 from mlflow_platform_client.errors import ConfigurationError, SpoolError
 from mlflow_platform_client.logging_settings import LoggingSettings
+from mlflow_platform_client.metric_queue import QueueClosed
 from mlflow_platform_client.pipeline import Pipeline
 from mlflow_platform_client.record_encoding import HandedOver
 from mlflow_platform_client.telemetry import ARTIFACT, MODEL_LOAD, REQUEST, Depth, Telemetry
@@ -55,9 +55,9 @@ class LoggerLife:
         settings: LoggingSettings | None = None,
         server: TrackingServer | None = None,
     ) -> None:
-        """Without a run MLflow's active one is meant. Raises `SpoolError` or `ConfigurationError`.
+        """Without a run MLflow's active one; `server` replaces `tracking_uri`'s connection.
 
-        `server` replaces the connection that `tracking_uri` would make.
+        Raises `SpoolError` or `ConfigurationError`.
         """
         self.settings = LoggingSettings.from_environment() if settings is None else settings
         self.run_id = _run_id(run)
@@ -96,10 +96,8 @@ class LoggerLife:
 
     def commit(self, seconds: float | None = None) -> bool:
         """Wait until everything handed over is on disk: call it before saving a checkpoint."""
-        pipeline = self._pipeline
-        if pipeline is None:
-            return True
-        return pipeline.commit(self._block_seconds if seconds is None else seconds)
+        pipeline, limit = self._pipeline, self._block_seconds if seconds is None else seconds
+        return pipeline is None or pipeline.commit(limit)
 
     def flush(self, seconds: float = 60.0) -> bool:
         """Wait until everything handed over is with the server; False when time ends first."""
@@ -130,12 +128,18 @@ class LoggerLife:
     # --- inside ------------------------------------------------------------------------------
 
     def _put(self, entry: HandedOver, size: int) -> None:
-        pipeline = self._pipeline
-        if pipeline is None:
-            pipeline = self._start_again()
+        while True:
+            pipeline = self._pipeline or self._start_again()
             if pipeline is None:
                 return
-        if not pipeline.queue.put(entry, size):
+            try:
+                placed = pipeline.queue.put(entry, size)
+            except QueueClosed:  # another thread has closed it since we looked
+                with self._starting:
+                    self._pipeline = None if self._pipeline is pipeline else self._pipeline
+            else:
+                break
+        if not placed:
             self._warn(
                 "dropped",
                 f"the queue of {self.settings.queue_max_items} values has had no room for "
@@ -180,8 +184,8 @@ class LoggerLife:
             _print(
                 f"mlflow_platform_client: {left} values of run {self.run_id} are not with the "
                 f"server yet; they are kept in {pipeline.session.folder}. The next logger on this "
-                "spool sends them, or: python -m mlflow_platform_client spool replay "
-                f"--directory {folder}"
+                "spool sends them, or: python -m mlflow_platform_client spool replay --directory "
+                f"{folder}"
             )
         if depth.dropped:
             _print(

@@ -18,6 +18,10 @@ from typing import TypeAlias
 Entry: TypeAlias = tuple[object, ...]
 
 
+class QueueClosed(Exception):  # noqa: N818
+    """Its writer ends: hand over to the next one."""
+
+
 class MetricQueue:
     """Entries on their way to the disk; sizes are counted in values, not entries."""
 
@@ -36,6 +40,7 @@ class MetricQueue:
         self._entries: list[Entry] = []
         self._called = False  # the writer has been told there is something
         self._hurried = False
+        self._closed = False
         self._gave_up = False  # a wait for room has already failed; do not pay for it again
         self.handed_over = 0
         self.committed = 0
@@ -48,9 +53,12 @@ class MetricQueue:
         return self.handed_over - self.committed
 
     def put(self, entry: Entry, size: int = 1) -> bool:
-        """Hand over; False when it had to be dropped."""
+        """Hand over; False when it had to be dropped. Raises `QueueClosed` after `close`."""
         with self._lock:
-            if self._is_full(size) and not self._make_room(size):
+            made_room = not self._is_full(size) or self._make_room(size)
+            if self._closed:
+                raise QueueClosed
+            if not made_room:
                 self.dropped += size
                 return False
             self._entries.append(entry)
@@ -84,6 +92,12 @@ class MetricQueue:
         """Have `take` return now."""
         self._wake.put(True)
 
+    def close(self) -> None:
+        """Take no more: what came later than the writer's last look would stay for ever."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
     def commit(self, size: int) -> None:
         """So many of the oldest values are on disk (or set aside): they leave memory."""
         with self._changed:
@@ -111,11 +125,13 @@ class MetricQueue:
         return self.depth + min(size, self._max_items) > self._max_items
 
     def _make_room(self, size: int) -> bool:
-        if self._gave_up:
+        if self._gave_up or self._closed:
             return False
         self.hurry()
         started = time.monotonic()
-        made = self._changed.wait_for(lambda: not self._is_full(size), self._max_block_seconds)
+        made = self._changed.wait_for(
+            lambda: self._closed or not self._is_full(size), self._max_block_seconds
+        )
         self.blocked_seconds += time.monotonic() - started
         self._gave_up = not made
         return made

@@ -15,11 +15,13 @@ import contextlib
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Generator
 
 from mlflow_platform_client.delivery import Urgency
 from mlflow_platform_client.errors import AuthenticationFailed, TrackingError
 from mlflow_platform_client.logging_settings import LoggingSettings
+from mlflow_platform_client.masking import mask
 from mlflow_platform_client.metric_queue import MetricQueue
 from mlflow_platform_client.replay import Courier, replay_batches, replay_texts
 from mlflow_platform_client.spool import Session, Spool
@@ -55,6 +57,9 @@ class Pipeline:
         self.session = self.spool.create(tracking_uri)
         self._urgency = Urgency()
         self._closing = False
+        self._ending = threading.Lock()
+        self._writer_ended = False
+        self._left_to_writer = False  # to close the session
         self._replaying = settings.replay_on_start
         self._courier = Courier(server, settings, telemetry, self._urgency)
         self.dead_letters = self._courier.dead_letters(self.spool, self.session)
@@ -75,7 +80,7 @@ class Pipeline:
         self._threads = [
             threading.Thread(target=work, name=f"mlflow-platform-{name}", daemon=True)
             for name, work in (
-                ("writer", self._writer.run),
+                ("writer", self._write),
                 ("batches", self._deliver_batches),
                 ("texts", self._deliver_texts),
             )
@@ -129,13 +134,20 @@ class Pipeline:
             flushed = self.flush(seconds)
         finally:
             self._closing = True
+            self.queue.close()
             self._writer.stop()
             self._urgency.stop()  # after the writer's: it wakes a writer that waits for room
             for thread in self._threads:
                 # A thread inside a request is left behind: it is a daemon, and what it sends is
                 # kept once.
                 thread.join(1.0)
-            if self.queue.depth == 0 and not self.session.pending:
+            with self._ending:
+                self._left_to_writer = not self._writer_ended
+            if self._left_to_writer:
+                # The disk holds it up. Its file's number must not become another file's under its
+                # hands, and nobody may take over a session that is still written.
+                pass
+            elif self.queue.depth == 0 and not self.session.pending:
                 self.session.remove()
             else:
                 self.session.close()
@@ -157,6 +169,17 @@ class Pipeline:
             with urgency.condition:
                 urgency.flushing -= 1
 
+    # --- writer thread -----------------------------------------------------------------------
+
+    def _write(self) -> None:
+        try:
+            self._writer.run()
+        finally:
+            with self._ending:
+                self._writer_ended = True
+            if self._left_to_writer:
+                self.session.close()
+
     # --- delivery threads --------------------------------------------------------------------
 
     def _deliver_batches(self) -> None:
@@ -172,7 +195,11 @@ class Pipeline:
         with_texts: list[Session] = []
         try:
             for session in self.spool.orphans(self.session.facts.tracking_uri):
-                done = replay_batches(self._courier, self.spool, session, _is_about_us)
+                try:
+                    done = replay_batches(self._courier, self.spool, session, _is_about_us)
+                except Exception:  # another version's records, say: ours must still be sent
+                    _say_not_replayed(session)
+                    continue
                 self._telemetry.count("replayed", max(0, done.sent))
                 if done.left:
                     return
@@ -190,7 +217,10 @@ class Pipeline:
         def work() -> None:
             try:
                 for session in sessions:
-                    replay_texts(self._courier, self.spool, session, lambda _, count: count > 1)
+                    try:
+                        replay_texts(self._courier, self.spool, session, lambda _, count: count > 1)
+                    except Exception:  # as above
+                        _say_not_replayed(session)
             finally:
                 self._end_replay()
 
@@ -206,6 +236,10 @@ class Pipeline:
         with self._urgency.condition:
             self._replaying = False
             self._urgency.condition.notify_all()
+
+
+def _say_not_replayed(session: Session) -> None:
+    _logger.error("%s cannot be replayed:\n%s", session.folder, mask(traceback.format_exc()))
 
 
 def _is_about_us(error: TrackingError, _failures: int) -> bool:
