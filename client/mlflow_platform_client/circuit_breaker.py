@@ -3,7 +3,7 @@
 The states are pybreaker's (chosen over purgatory, which is made for asyncio, and circuitbreaker,
 which has no listeners and no types). Owns the numbers, what a change of state means here (one log
 line, one count, one gauge) and the two questions a sender asks: may I call, and when. The third
-number of the seed, 5 s without an answer, is the timeout of the call itself.
+number, 5 s without an answer, is the timeout of the call itself.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One set of client settings out of the four ways to give them.
 
-Owns `resolve_settings` and the order of seed 001. Who speaks last wins:
+Owns `resolve_settings` and the order of the four ways. Who speaks last wins:
 
     1. the server      `clientEnvironment` of a stack's outputs (what the platform recommends)
-    2. a settings file `settings.yaml` as in seed 001 (`configuration_file`)
+    2. a settings file `settings.yaml` (`configuration_file`)
     3. the environment variables MLFLOW_… and, where MLflow has none, MLFLOW_PLATFORM_…
     4. the command line, or arguments in code
 

@@ -1,6 +1,6 @@
-"""A settings file in seed 001's layout, and a stack's outputs.
+"""A settings file (`mlflow:` and its sections), and a stack's outputs.
 
-Owns the names a value has there and its unit (the seed counts the circuit breaker in milliseconds).
+Owns the names a value has there and its unit (the file counts the circuit breaker in milliseconds).
 In a file, `mlflow:` holds the client's settings and `environment:` variables for it; what belongs
 to the server (`server:`, `cli:`, `databases:`, …) is the platform's business and is passed over.
 `${NAME}` and `${NAME:-default}` are filled in from the environment.
@@ -35,7 +35,7 @@ _SEED_NAMES = {
     "telemetry.thresholds.slow_model_load_s": "slow_model_load_seconds",
 }
 _IN_MILLISECONDS = ("circuit_breaker.timeout", "circuit_breaker.reset_timeout")
-# The server's and the platform's part of seed 001's file.
+# The server's and the platform's part of such a file.
 _NOT_THE_CLIENTS = (
     "backend_store_uri", "artifact_store", "server", "auth", "registry", "gateway", "alerts",
     "timeouts.server", "timeouts.integration_config", "integration_config", "telemetry",

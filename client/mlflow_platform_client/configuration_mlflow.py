@@ -2,7 +2,7 @@
 
 Owns the way from `ClientSettings` to the variables MLflow 3 reads (`environment_variables.py` and
 `utils/rest_utils.py` there). MLflow reads them anew for each request: they take effect at once.
-`set_tracking_uri` is called only when it changes something: it resets MLflow's tracing (seed 000).
+`set_tracking_uri` is called only when it changes something: it resets MLflow's tracing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def mlflow_environment(settings: ClientSettings) -> dict[str, str]:
 def without_a_switch(
     settings: ClientSettings, environ: Mapping[str, str] | None = None
 ) -> list[str]:
-    """What the seeds want to set and MLflow has no switch for, each with what happens instead."""
+    """What guides want to set and MLflow has no switch for, each with what happens instead."""
     environ = os.environ if environ is None else environ
     one_timeout = f"MLFLOW_HTTP_REQUEST_TIMEOUT ({settings.read_timeout_seconds} s)"
     connect, write = settings.logging.connect_seconds, settings.write_timeout_seconds

@@ -81,7 +81,7 @@ def is_access_key_name(name: str) -> bool:
 
 
 def mask_access_key(value: str) -> str:
-    """Seed 000's form: the first four characters tell which kind of key it is."""
+    """The first four characters tell which kind of key it is."""
     return value[:4] + "*" * (len(value) - 4) if len(value) > 8 else MASK
 
 

@@ -1,6 +1,6 @@
 """Reaching the tracking server: a cold start is waited out, a mistake is not.
 
-Owns the health step of the preflight. Seed 002 waits 10, 20, 30, 30 and 30 seconds between attempts
+Owns the health step of the preflight. It waits 10, 20, 30, 30 and 30 seconds between attempts
 and lets each take 30, which covers the 12 to 30 seconds of a Cloud Run instance that starts. What
 waiting cannot mend (an unknown host, a certificate, a refused caller) is said at once.
 """

@@ -1,4 +1,4 @@
-"""The two files that tell a web application what became of a job's tracking (seed 002, phase 3).
+"""The two files that tell a web application what became of a job's tracking.
 
     mlflow_status.json   stage initializing → initialized | failed; error, attempt, times, process
     mlflow_info.json     run id, experiment, address, links; written once tracking is proven

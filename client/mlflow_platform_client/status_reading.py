@@ -1,4 +1,4 @@
-"""Why tracking failed, for a web application to show (seed 002, phase 5).
+"""Why tracking failed, for a web application to show.
 
     from mlflow_platform_client import read_tracking_status
 

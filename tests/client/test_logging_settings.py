@@ -9,7 +9,7 @@ from mlflow_platform_client.logging_settings import LoggingSettings, variable_of
 
 
 class TestDefaults:
-    """The seed's numbers: breaker 5 failures, 5 s, 60 s; 5,000 ms, 30 s and 60 s are slow."""
+    """Breaker 5 failures, 5 s, 60 s; 5,000 ms, 30 s and 60 s are slow."""
 
     def test_values(self) -> None:
         settings = LoggingSettings.from_environment({"XDG_STATE_HOME": "/state"})
