@@ -200,7 +200,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracking-uri", help="the tracking server's address")
     parser.add_argument("--experiment-name", help="the experiment to write to")
-    parser.add_argument("--settings-file", metavar="FILE", help="settings.yaml, as docs/client.md shows it")
+    parser.add_argument(
+        "--settings-file", metavar="FILE", help="settings.yaml, as docs/client.md shows it"
+    )
     parser.add_argument(
         "--stack-outputs", metavar="FILE", help="JSON of `pulumi stack output --json`"
     )

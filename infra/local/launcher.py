@@ -42,6 +42,9 @@ def become(program: Program) -> NoReturn:
 
 def main(arguments: list[str]) -> int:
     """Become the program whose definition is named; returns only when that is impossible."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m infra.local.launcher DEFINITION.json\n")
+        return 64  # EX_USAGE
     program = load(Path(arguments[0]))
     if program is None:
         sys.stderr.write(f"launcher: {arguments[0]} is missing or damaged; `make up` rewrites it\n")
