@@ -20,7 +20,7 @@ from mlflow_platform_client.masking import mask
 
 Given = dict[str, tuple[object, Source]]
 
-_SEED_NAMES = {
+_FILE_NAMES = {
     "default_experiment": "experiment_name",
     "timeouts.client.connect_timeout": "connect_seconds",
     "timeouts.client.read_timeout": "read_timeout_seconds",
@@ -151,18 +151,18 @@ def _flattened(section: Mapping[str, object], prefix: str = "") -> list[tuple[st
 
 
 def _is_not_the_clients(key: str) -> bool:
-    if key in _SEED_NAMES or any(name.startswith(f"{key}.") for name in _SEED_NAMES):
+    if key in _FILE_NAMES or any(name.startswith(f"{key}.") for name in _FILE_NAMES):
         return False
     return any(key == name or key.startswith(f"{name}.") for name in _NOT_THE_CLIENTS)
 
 
 def _setting_named(key: str) -> str | None:
     names = {item.name for item in all_settings()}
-    return _SEED_NAMES.get(key, key if key in names else None)
+    return _FILE_NAMES.get(key, key if key in names else None)
 
 
 def _unknown(key: str, path: Path) -> str:
-    known = [*_SEED_NAMES, *(item.name for item in all_settings()), *_NOT_THE_CLIENTS]
+    known = [*_FILE_NAMES, *(item.name for item in all_settings()), *_NOT_THE_CLIENTS]
     near = difflib.get_close_matches(key, known, n=1)
     advice = f"did you mean mlflow.{near[0]}?" if near else "`config show` lists what there is"
     return f"{path.name}: mlflow.{mask(key)} is not known: {advice}"
