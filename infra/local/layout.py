@@ -60,6 +60,11 @@ class Layout:
         return self.run / "mlflow.pgpass"
 
     @property
+    def admin_password(self) -> Path:
+        """The generated password of MLflow's administrator, kept as long as the data."""
+        return self.root / "secrets" / "admin-password"
+
+    @property
     def auth_config(self) -> Path:
         """MLflow's `basic_auth.ini`."""
         return self.run / "basic_auth.ini"
@@ -115,7 +120,11 @@ def write_private_file(path: Path, content: str) -> None:
 def unwritable_ancestor(path: Path) -> Path | None:
     """The folder that stops `path` from being made or written to, if one does; touches nothing."""
     for folder in (path, *path.parents):
-        if folder.exists():
+        try:
+            there = folder.exists()
+        except PermissionError:
+            continue  # a parent may not even be looked into; it is the one to name
+        if there:
             usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
             return None if usable else folder
     return None

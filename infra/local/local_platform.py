@@ -19,7 +19,7 @@ from infra.local.layout import PROJECT_DIRECTORY, Layout, stack_layout
 from infra.local.migration import Migration
 from infra.local.mlflow_process import MlflowProcess
 from infra.local.password_file import PasswordFile
-from infra.local.passwords import Password
+from infra.local.passwords import Password, kept_password
 from infra.local.postgres import Postgres
 from infra.local.supervisor import Supervisor
 from infra.mlflow_server import MlflowServer, ServerWiring, render
@@ -174,11 +174,23 @@ class LocalPlatform(pulumi.ComponentResource):
         )
 
     def _admin_password(self) -> pulumi.Output[str]:
-        given = self._settings.authentication.admin_password
+        given, kept_in = self._settings.authentication.admin_password, self._layout.admin_password
         if given:
+            if kept_password(kept_in) not in (None, given):
+                raise pulumi.RunError(
+                    "mlflow-platform:authAdminPassword is set, but MLflow's administrator has the "
+                    "password that was made for it and MLflow takes no other one from settings: "
+                    "remove the setting (`python -m local_engine stack output authAdminPassword "
+                    "--show-secrets` shows the password); or change it in MLflow (PATCH "
+                    f"/api/2.0/mlflow/users/update-password), then delete {kept_in}"
+                )
             return pulumi.Output.secret(given)
         return Password(
-            f"{self._name}-admin-password", purpose="the first administrator", opts=self._child()
+            f"{self._name}-admin-password",
+            purpose="the first administrator",
+            opts=self._child(),
+            kept_in=kept_in,
+            purge=self._purge,
         ).value
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -70,7 +70,19 @@ class Supervision:
         if self.is_running():
             return
         self.shut_down()
+        self._forget_other_places()
         self._start()
+
+    def _forget_other_places(self) -> None:
+        """Drop programs defined for another folder: the checkout was moved while they ran.
+
+        supervisord refuses to start on them; the resources define them anew, for this folder.
+        """
+        for file in self.layout.programs.glob("*.conf"):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            # supervisord's own escape of a percent sign, which it takes off twice.
+            if str(self.layout.logs) not in text.replace("%%%%", "%"):
+                file.unlink(missing_ok=True)
 
     def shut_down(self) -> None:
         """End supervisord and with it every program; none running is fine."""
