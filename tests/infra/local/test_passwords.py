@@ -54,12 +54,10 @@ class TestMovedCheckout:
         layout = Layout(tmp_path / "100% here")
         layout.programs.mkdir(parents=True)
         ours, theirs = layout.programs / "ours.conf", layout.programs / "theirs.conf"
-        ours.write_text(
-            f"[program:ours]\ncommand=/bin/true\nautostart=false\nstdout_logfile={str(layout.logs).replace('%', '%%%%')}/x.log\n"
-        )
-        theirs.write_text(
-            "[program:theirs]\ncommand=/bin/true\nstdout_logfile=/elsewhere/logs/x.log\n"
-        )
+        logs = str(layout.logs).replace("%", "%%%%")
+        for file, folder in ((ours, logs), (theirs, "/elsewhere/logs")):
+            section = f"[program:{file.stem}]\ncommand=/bin/true\nautostart=false\n"
+            file.write_text(f"{section}stdout_logfile={folder}/x.log\n")
         supervision = Supervision(layout)
         try:
             supervision.ensure_running()
