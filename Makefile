@@ -83,6 +83,10 @@ drift: stack ## Compare the deployed stack with what really runs; exit 1 when th
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data
 	@$(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
 
+.PHONY: password
+password: setup ## Show the administrator's password of a stack with basic authentication
+	@$(PULUMI) stack output authAdminPassword --show-secrets --stack $(STACK)
+
 .PHONY: test
 test: setup-dev check ## Run lint, types and the whole test suite
 	@python -m pytest $(PYTEST_ARGS)

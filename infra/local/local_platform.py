@@ -180,8 +180,7 @@ class LocalPlatform(pulumi.ComponentResource):
                 raise pulumi.RunError(
                     "mlflow-platform:authAdminPassword is set, but MLflow's administrator has the "
                     "password that was made for it and MLflow takes no other one from settings: "
-                    "remove the setting (`python -m local_engine stack output authAdminPassword "
-                    "--show-secrets` shows the password); or change it in MLflow (PATCH "
+                    "remove the setting (`make password` shows the one in force); or change it in MLflow (PATCH "
                     f"/api/2.0/mlflow/users/update-password), then delete {kept_in}"
                 )
             return pulumi.Output.secret(given)

@@ -68,7 +68,7 @@ def destroy(options: argparse.Namespace) -> int:
     elif code == 0:
         write(
             f"The resources in the stack have been deleted; to forget the stack itself, run "
-            f"`stack rm {stack.name}`."
+            f"`python -m local_engine stack rm {stack.name}`."
         )
     return code
 
