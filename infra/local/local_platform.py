@@ -180,8 +180,9 @@ class LocalPlatform(pulumi.ComponentResource):
                 raise pulumi.RunError(
                     "mlflow-platform:authAdminPassword is set, but MLflow's administrator has the "
                     "password that was made for it and MLflow takes no other one from settings: "
-                    "remove the setting (`make password` shows the one in force); or change it in MLflow (PATCH "
-                    f"/api/2.0/mlflow/users/update-password), then delete {kept_in}"
+                    "remove the setting (`make password` shows the one in force); or change it in "
+                    "MLflow (PATCH /api/2.0/mlflow/users/update-password), then delete "
+                    f"{kept_in}"
                 )
             return pulumi.Output.secret(given)
         return Password(
