@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from local_engine import events
 from local_engine.project import Project
 from local_engine.property_values import PropertyMap
 from local_engine.resource_state import Snapshot
@@ -60,8 +59,3 @@ class Outcome:
     outputs: PropertyMap | None
     snapshot: Snapshot
     cancelled: bool = False
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether anything but `same` was done, or would be."""
-        return any(count for op, count in self.changes.items() if op != events.OP_SAME)

@@ -33,7 +33,6 @@ class DiffResult:
     changes: Literal["unknown", "none", "some"] = "unknown"
     replace_keys: tuple[str, ...] = ()
     changed_keys: tuple[str, ...] = ()
-    stable_keys: tuple[str, ...] = ()
     detailed: dict[str, PropertyDiff] | None = field(default=None)
     delete_before_replace: bool = False
 

@@ -87,7 +87,6 @@ def diff_result(answer: Any) -> DiffResult:
         changes=changes,
         replace_keys=tuple(answer.replaces),
         changed_keys=tuple(answer.diffs),
-        stable_keys=tuple(answer.stables),
         detailed=detailed,
         delete_before_replace=answer.deleteBeforeReplace,
     )

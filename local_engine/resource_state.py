@@ -17,7 +17,6 @@ from local_engine.property_values import PropertyMap
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 PROVIDER_TYPE_PREFIX = "pulumi:providers:"
-UNKNOWN_PROVIDER_ID = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 OperationKind = Literal["creating", "updating", "deleting", "reading", "importing"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from local_engine.go_json import go_number
+from local_engine.go_json import go_json
 from local_engine.yaml_reader import compose
 
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./+=@-]|:(?=[A-Za-z0-9/+=]))*")
@@ -137,14 +137,8 @@ def _value(value: Any, column: int) -> str:
 
 
 def _flow(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return go_number(value)
+    if value is None or isinstance(value, bool | int | float):
+        return go_json(value)  # YAML spells these as JSON does
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
         return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in items) + "}"

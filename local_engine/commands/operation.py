@@ -17,7 +17,7 @@ from local_engine.commands.session import can_ask, locked, open_stack, write
 from local_engine.commands.stack import create_stack, forget_stack
 from local_engine.errors import EngineError
 from local_engine.interruption import cancellable
-from local_engine.project import merge_project_config
+from local_engine.project import config_strings, merge_project_config
 from local_engine.providers_process import start_early
 from local_engine.stack_config import ConfigValue
 from local_engine.update_history import update_record
@@ -140,7 +140,7 @@ def _engine(options: argparse.Namespace, stack: Stack, kind: Kind, *, dry: bool)
         dry_run=dry,
         project=stack.project.name,
         stack=stack.name,
-        config={key: value.text() for key, value in merged.items()},
+        config=config_strings(merged),
         secret_keys={key for key, value in merged.items() if value.secret},
         snapshot=state.load(),
         program_dir=stack.project.root,
