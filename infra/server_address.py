@@ -17,10 +17,24 @@ EVERY_INTERFACE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 """Addresses to listen on that no client can call the server by."""
 
 
+SERVICE_HOST = "mlflow.mlflow.svc.cluster.local"
+"""What every pod of a cluster calls the server by: Service `mlflow` in namespace `mlflow`."""
+
+SERVICE_NAMES = (SERVICE_HOST, "mlflow.mlflow.svc", "mlflow.mlflow", "mlflow")
+"""The Service's whole name, and the short ones that a pod's resolver completes."""
+
+
 def tracking_uri(settings: PlatformSettings) -> str:
-    """The address clients use: as set, or where the server listens."""
+    """The address clients use: as set, or where the server listens.
+
+    In a cluster that is the Ingress, or the Service, which other pods reach.
+    """
     if settings.server.tracking_uri:
         return settings.server.tracking_uri
+    if settings.target == "aws":
+        if hosts := settings.kubernetes.ingress.hosts:
+            return f"https://{hosts[0]}{settings.server.static_prefix}"
+        return f"http://{SERVICE_HOST}:{settings.server.port}{settings.server.static_prefix}"
     host = reachable_host(settings.server.host)
     return f"http://{bracketed(host)}:{settings.server.port}{settings.server.static_prefix}"
 
@@ -45,7 +59,7 @@ def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
     """
     public = urlsplit(tracking_uri(settings))
     own = ("localhost", "127.0.0.1", "::1", settings.server.host, public.hostname or "")
-    names = (*own, *settings.server.allowed_hosts)
+    names = (*own, *_names_in_cluster(settings), *settings.server.allowed_hosts)
     ports = [str(settings.server.port)]
     if public.port and str(public.port) not in ports:
         ports.append(str(public.port))
@@ -58,6 +72,12 @@ def allowed_hosts(settings: PlatformSettings) -> tuple[str, ...]:
         if host != "*" and not _has_port(host):
             hosts.update({f"{host}:{port}": None for port in ports})
     return tuple(hosts)
+
+
+def _names_in_cluster(settings: PlatformSettings) -> tuple[str, ...]:
+    if settings.target != "aws":
+        return ()
+    return (*SERVICE_NAMES, *settings.kubernetes.ingress.hosts)
 
 
 def bracketed(host: str) -> str:

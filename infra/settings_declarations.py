@@ -7,6 +7,7 @@ Pulumi requires a value for every typed key without a default, so what is derive
 
 from __future__ import annotations
 
+from infra.settings_declarations_kubernetes import KUBERNETES_DECLARATIONS
 from infra.settings_kinds import (
     AUTO,
     NAMESPACE,
@@ -198,6 +199,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     string("localPostgresBinDir", "", "PostgreSQL's binaries; empty: those of the wheel."),
     string("localServiceUser", "", "Who PostgreSQL runs as when root deploys; empty: chosen."),
     boolean("localPurgeOnDestroy", False, "Destroying the stack deletes its data too."),
+    *KUBERNETES_DECLARATIONS,
 )
 
 BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}

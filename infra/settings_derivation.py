@@ -12,6 +12,7 @@ from typing import cast
 from infra.connection_budget import ConnectionBudget
 from infra.settings_database import ExternalDatabase, parse_backend_store
 from infra.settings_declarations import AUTO
+from infra.settings_derivation_kubernetes import derive_kubernetes
 from infra.settings_derived_numbers import Place, derive_budget
 from infra.settings_model import (
     ArtifactSettings,
@@ -103,6 +104,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             service_user=parsed.text("localServiceUser"),
             purge_on_destroy=parsed.flag("localPurgeOnDestroy"),
         ),
+        kubernetes=derive_kubernetes(parsed),
         connection_budget=None if external and external.engine == "sqlite" else budget,
     )
     return settings, problems

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.connection_budget import ConnectionBudget
+from infra.settings_model_kubernetes import KubernetesSettings
 
 Target = Literal["local", "aws", "gcp"]
 ServerKind = Literal["uvicorn", "gunicorn"]
@@ -159,5 +160,6 @@ class PlatformSettings:
     circuit_breaker: CircuitBreakerSettings
     registry: RegistrySettings
     local: LocalSettings
+    kubernetes: KubernetesSettings
     connection_budget: ConnectionBudget | None  # None: sqlite has no connections to count
     notices: tuple[str, ...] = ()  # what holds, but not as a reader may expect

@@ -17,6 +17,7 @@ from infra.settings_declarations import BY_KEY
 from infra.settings_mlflow_limits import MLFLOW_LIMITS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, problem
+from infra.settings_rules_kubernetes import KUBERNETES_RULES
 from infra.settings_storage_rules import STORAGE_RULES
 
 Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
@@ -156,4 +157,5 @@ ALL_RULES: tuple[Rule, ...] = (
     metrics_have_a_way_out,
     *MLFLOW_LIMITS,
     *BUDGET_RULES,
+    *KUBERNETES_RULES,
 )

@@ -12,6 +12,13 @@ from mlflow.server.security_utils import is_allowed_host_header
 from infra.server_address import allowed_hosts, tracking_uri
 from tests.infra.stacks import stack
 
+IN_A_CLUSTER = {
+    "target": "aws",
+    "ingressClassName": "nginx",
+    "ingressHosts": '["mlflow.example.com", "runs.example.com"]',
+    "ingressTlsSecret": "mlflow-tls",
+}
+
 NEIGHBOURS = '["mlflow.internal"]'
 """Without a name for them, a server that other machines reach is refused."""
 
@@ -41,6 +48,11 @@ class TestTheAddressClientsUse:
         settings = stack(trackingUri="https://mlflow.company.com", serverHost="0.0.0.0")
         assert tracking_uri(settings) == "https://mlflow.company.com"
 
+    def test_in_a_cluster_it_is_the_service_or_the_ingress(self) -> None:
+        service = "http://mlflow.mlflow.svc.cluster.local:5000/mlflow"
+        assert tracking_uri(stack(target="aws", serverStaticPrefix="/mlflow")) == service
+        assert tracking_uri(stack(IN_A_CLUSTER)) == "https://mlflow.example.com"
+
 
 class TestTheHostsAServerAnswersTo:
     """A name stands with its port and without it: MLflow compares literally."""
@@ -54,6 +66,18 @@ class TestTheHostsAServerAnswersTo:
             "[::1]",
             "[::1]:5000",
         )
+
+    def test_in_a_cluster_the_names_of_service_and_ingress(self) -> None:
+        hosts = allowed_hosts(stack(IN_A_CLUSTER))
+        for name in (
+            "mlflow.mlflow.svc.cluster.local",
+            "mlflow.mlflow.svc",
+            "mlflow.mlflow",
+            "mlflow",
+            "mlflow.example.com",
+            "runs.example.com",
+        ):
+            assert {name, f"{name}:5000"} <= set(hosts)
 
     def test_every_interface_is_no_name(self) -> None:
         hosts = allowed_hosts(stack(allowedHosts=NEIGHBOURS))

@@ -95,6 +95,7 @@ class TestEverySettingIsRead:
         "authAdminPassword": "correct horse battery",
         "poolTimeoutSeconds": "31",
         "databaseMaxConnections": "77",
+        "secretSource": "external-secrets",
     }
 
     @staticmethod

@@ -8,6 +8,13 @@ from infra.settings_rules import ALL_RULES
 from tests.infra.settings.loading import load, problems
 
 EXTERNAL = "postgresql://mlflow@db.example/mlflow"
+AWS = {"target": "aws"}
+INGRESS = {
+    "target": "aws",
+    "ingressClassName": "nginx",
+    "ingressHosts": '["mlflow.example.com"]',
+    "ingressTlsSecret": "mlflow-tls",
+}
 
 REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
     "environment_makes_valid_names": [
@@ -261,6 +268,69 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
             "databaseMaxConnections: does not",
         ),
     ],
+    "kubernetes_settings_are_for_kubernetes": [
+        (
+            {"hpaCpuPercent": "50"},
+            "hpaCpuPercent: is set and mlflow-platform:target is local, where no Kubernetes runs",
+        ),
+        (
+            {"target": "gcp", "retentionDays": "7"},
+            "retentionDays: is set and mlflow-platform:target is gcp, where no Kubernetes runs",
+        ),
+    ],
+    "fewest_servers_are_not_more_than_most": [
+        (
+            {**AWS, "serverReplicas": "2", "serverReplicasMinimum": "3"},
+            "serverReplicasMinimum: is 3 and mlflow-platform:serverReplicas, the most servers, is",
+        ),
+    ],
+    "production_survives_the_loss_of_a_server": [
+        (
+            {**AWS, "environment": "prod", "serverReplicas": "2"},
+            "serverReplicasMinimum: is 1 in production; a drained node would take the only server",
+        ),
+    ],
+    "ingress_is_whole_or_absent": [
+        (
+            {**AWS, "ingressHosts": '["mlflow.example.com"]'},
+            "ingressHosts: is set and mlflow-platform:ingressClassName is not",
+        ),
+        (
+            {**AWS, "ingressClassName": "nginx", "ingressTlsSecret": "tls"},
+            "ingressHosts: is empty and mlflow-platform:ingressClassName is set",
+        ),
+        (
+            {**AWS, "ingressClassName": "nginx", "ingressHosts": '["mlflow.example.com"]'},
+            "ingressTlsSecret: is empty and mlflow-platform:ingressClassName is set; passwords",
+        ),
+    ],
+    "names_are_kubernetes_names": [
+        (
+            {**AWS, "networkPolicyNamespaces": '["Team_A"]'},
+            "networkPolicyNamespaces: has 'Team_A'; a namespace's name has",
+        ),
+        ({**AWS, "secretStoreName": "My Store"}, "secretStoreName: is 'My Store'; an object's"),
+        (
+            {**INGRESS, "ingressHosts": '["*.example.com"]'},
+            "ingressHosts: has '*.example.com'; write whole host names",
+        ),
+        (
+            {**INGRESS, "ingressHosts": '["mlflow.example.com:443"]'},
+            "ingressHosts: has 'mlflow.example.com:443'; write whole host names",
+        ),
+    ],
+    "retention_has_a_schedule": [
+        (
+            {**AWS, "retentionDays": "7"},
+            "retentionDays: is set and mlflow-platform:retentionSchedule is empty, so nothing is",
+        ),
+        (
+            {**AWS, "retentionSchedule": "daily"},
+            "retentionSchedule: is 'daily'; write cron's five fields in figures",
+        ),
+        ({**AWS, "retentionSchedule": "0 25 * * *"}, "retentionSchedule: is '0 25 * * *'; write"),
+        ({**AWS, "retentionSchedule": "*/0 * * * *"}, "retentionSchedule: is '*/0 * * * *'; write"),
+    ],
 }
 
 CASES = [(rule, values, words) for rule, cases in REFUSED.items() for values, words in cases]
@@ -314,6 +384,9 @@ class TestLetThrough:
             {"serverRequestTimeoutSeconds": "60", "target": "aws"},
             {"clientWriteTimeoutSeconds": "60", "clientReadTimeoutSeconds": "60"},
             {"serverReplicas": "3", "target": "gcp"},
+            INGRESS,
+            {**AWS, "retentionSchedule": "*/15 0-6,12 1 * 1-5", "retentionDays": "7"},
+            {**AWS, "serverReplicas": "3", "serverReplicasMinimum": "3", "environment": "prod"},
         ],
     )
     def test_loads(self, values: dict[str, str]) -> None:
