@@ -75,6 +75,10 @@ preview: stack ## Show what `make up` would change, and change nothing
 smoke: setup ## Run the four-stage check against the deployed stack
 	@python -m smoke_tests --stack $(STACK)
 
+.PHONY: latency
+latency: setup ## Measure the deployed stack: requests, database round trips, the pool in force
+	@python -m operations latency --stack $(STACK)
+
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
 	@$(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff

@@ -12,19 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO, cast
 
 from smoke_tests.arguments import Arguments, parse_arguments
-from smoke_tests.authentication import AuthenticationOptions, choose_authentication
+from smoke_tests.authentication import AuthenticationOptions
 from smoke_tests.clean_up import CLEAN_UP
+from smoke_tests.connecting import choose_target, open_door
 from smoke_tests.errors import CouldNotLook
 from smoke_tests.four_stages import FOUR_STAGES
-from smoke_tests.http_connection import HttpConnection
 from smoke_tests.masking import Masker
-from smoke_tests.proxies import choose_proxy
 from smoke_tests.retrying import Clock
 from smoke_tests.runner import Listener, Report, run_stages
-from smoke_tests.target import Target, parse_target
+from smoke_tests.target import Target
 from smoke_tests.terminal import Terminal
 from smoke_tests.text_report import QuietReport, TextReport
-from smoke_tests.tracking_server import TrackingServer
 from smoke_tests.visit import DEFAULT_EXPERIMENT, begin_visit
 
 if TYPE_CHECKING:
@@ -98,8 +96,10 @@ def look(
         CouldNotLook: address or credentials are missing.
     """
     target, stack = _find_target(arguments, environ, masker)
-    authentication = choose_authentication(
-        AuthenticationOptions(
+    door = open_door(
+        target,
+        outputs=stack,
+        options=AuthenticationOptions(
             kind=arguments.authentication,
             token_variable=arguments.token_variable,
             google_audience=arguments.google_audience,
@@ -108,28 +108,13 @@ def look(
             stack_username=None if stack is None else stack.auth_admin_username,
             stack_password=None if stack is None else stack.auth_admin_password,
         ),
-        target=target,
+        patience=arguments.patience,
         environ=environ,
+        clock=clock,
         masker=masker,
     )
     listener: Listener = QuietReport() if text is None else text
-    connection = HttpConnection(
-        target,
-        environ=environ,
-        proxy=choose_proxy(target, environ, masker),
-        clock=clock,
-        masker=masker,
-    )
-    server = TrackingServer(
-        target,
-        connection=connection,
-        authentication=authentication,
-        patience=arguments.patience,
-        clock=clock,
-        masker=masker,
-        environ=environ,
-        on_wait=listener.waiting,
-    )
+    server, connection = door.connect(listener.waiting)
     experiment = arguments.experiment or (stack.experiment_name if stack else DEFAULT_EXPERIMENT)
     visit = begin_visit(server, clock=clock, experiment_name=experiment)
     if text is not None:
@@ -167,15 +152,14 @@ def _find_target(
         from smoke_tests.stack_target import read_stack
 
         stack = read_stack(arguments.stack, environ=environ, masker=masker)
-    candidates = (
+    target = choose_target(
         ("TRACKING_URI", arguments.tracking_uri),
         (f"output trackingUri of stack {arguments.stack}", stack and stack.tracking_uri),
         ("MLFLOW_TRACKING_URI", environ.get("MLFLOW_TRACKING_URI")),
+        masker=masker,
+        otherwise=CouldNotLook(
+            "no tracking URI: give one as an argument, name a stack with --stack, or set "
+            "MLFLOW_TRACKING_URI"
+        ),
     )
-    for source, uri in candidates:
-        if uri:
-            return parse_target(uri, masker=masker, source=source), stack
-    raise CouldNotLook(
-        "no tracking URI: give one as an argument, name a stack with --stack, or set "
-        "MLFLOW_TRACKING_URI"
-    )
+    return target, stack

@@ -1,8 +1,8 @@
 """What the check reads from a deployed stack.
 
-Owns running `stack output --json --show-secrets` with the engine at hand (the Pulumi CLI where it
-is on PATH, the embedded engine elsewhere) and handing the answer to `infra.outputs`, which knows
-what it means. A stack on this machine keeps its state and passphrase inside the checkout; other
+Owns asking the engine at hand (the Pulumi CLI where it is on PATH, the embedded engine elsewhere)
+for JSON about a stack, and handing the stack's outputs to `infra.outputs`, which knows what they
+mean. A stack on this machine keeps its state and passphrase inside the checkout; other
 stacks use whatever backend the user is logged in to.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from infra.outputs import OutputsError, PlatformOutputs
 from smoke_tests.errors import CouldNotLook
-from smoke_tests.json_document import parse_document
+from smoke_tests.json_document import Document, parse_document
 from smoke_tests.masking import Masker
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
@@ -36,7 +36,37 @@ def read_stack(
     Raises:
         CouldNotLook: the engine is missing or refuses, or the stack exports no platform.
     """
-    command = [*_engine(environ), "stack", "output", "--json", "--show-secrets", "--stack", name]
+    document = ask_engine(
+        name,
+        "stack",
+        "output",
+        "--json",
+        "--show-secrets",
+        environ=environ,
+        masker=masker,
+        project_directory=project_directory,
+    )
+    try:
+        outputs = PlatformOutputs.from_mapping(document)
+    except OutputsError as error:
+        raise CouldNotLook(f"--stack is {name!r}, and {error}") from None
+    masker.remember(outputs.auth_admin_password, outputs.database_password)
+    return outputs
+
+
+def ask_engine(
+    name: str,
+    *question: str,
+    environ: Mapping[str, str],
+    masker: Masker,
+    project_directory: Path = PROJECT_DIRECTORY,
+) -> Document:
+    """The JSON object that a command of the engine prints about a stack.
+
+    Raises:
+        CouldNotLook: the engine is missing or refuses, or prints something else.
+    """
+    command = [*_engine(environ), *question, "--stack", name]
     try:
         finished = subprocess.run(
             command,
@@ -55,22 +85,22 @@ def read_stack(
     if finished.returncode != 0:
         said = _last_line(finished.stderr, masker)
         raise CouldNotLook(
-            f"--stack is {name!r}, and its outputs cannot be read ({said}): deploy it with "
-            f"`make up STACK={name}`, or give the tracking URI instead"
+            f"--stack is {name!r}, and its {_subject(question)} cannot be read ({said}): deploy it "
+            f"with `make up STACK={name}`, or give the tracking URI instead"
         )
     document = parse_document(finished.stdout)
     if document is None:
         # Not shown: what was printed may hold secrets.
+        shown = [word for word in command if word != "--show-secrets"][:-2]
         raise CouldNotLook(
-            f"--stack is {name!r}, and `{' '.join(command[:-3])}` did not print JSON: run it by "
-            "hand to see why"
+            f"--stack is {name!r}, and `{' '.join(shown)}` did not print JSON: run it by hand to "
+            "see why"
         )
-    try:
-        outputs = PlatformOutputs.from_mapping(document)
-    except OutputsError as error:
-        raise CouldNotLook(f"--stack is {name!r}, and {error}") from None
-    masker.remember(outputs.auth_admin_password, outputs.database_password)
-    return outputs
+    return document
+
+
+def _subject(question: tuple[str, ...]) -> str:
+    return "settings" if question[0] == "config" else "outputs"
 
 
 def _engine(environ: Mapping[str, str]) -> list[str]:

@@ -94,6 +94,7 @@ class TestStartUpIsLight:
             "import infra.mlflow_platform, infra.local.local_platform",
             "import infra.settings",
             "import smoke_tests.__main__",
+            "import operations.__main__",
             "import local_engine.cli",
         ],
     )

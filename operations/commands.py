@@ -1,0 +1,56 @@
+"""The commands there are: a table, and what a command's module offers.
+
+Owns the registration. A module is imported when its command is called and not before, so that one
+command's libraries never slow another one down. To add a command, write a module with the two
+functions of `Operation` and give it a line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from operations.place import Place
+from operations.report import Report
+
+
+class Operation(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's own arguments, beside `--stack`, `--url` and `--json`."""
+        ...
+
+    def run(self, arguments: argparse.Namespace, place: Place) -> Report:
+        """Do it, and return what there is to say.
+
+        Raises:
+            CouldNotLook: it cannot begin, in one sentence with the next step.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word on the command line."""
+
+    name: str
+    module: str
+    summary: str  # one line of `python -m operations --help`
+    takes_url: bool = False  # works on a server that no stack of ours deployed
+
+    def load(self) -> Operation:
+        """Import its module."""
+        return cast("Operation", import_module(self.module))
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "latency",
+        "operations.latency",
+        "measure the server, the database and the pool in force",
+        takes_url=True,
+    ),
+)
