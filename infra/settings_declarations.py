@@ -1,12 +1,15 @@
 """Every setting of the platform: its key, kind, default, bounds and meaning.
 
-Owns the one table that Pulumi.yaml's `config:` and docs/settings.md repeat (tests hold them to it).
+Owns the one table that Pulumi.yaml's `config:` and docs/settings.md repeat (tests hold them to it);
+what clouds have stands in tables of their own beside it.
 Pulumi requires a value for every typed key without a default, so what is derived has the default
 `auto`. A number's source stands in its description or in docs/settings.md.
 """
 
 from __future__ import annotations
 
+from infra.settings_declarations_aws import AWS_DECLARATIONS
+from infra.settings_declarations_cloud import CLOUD_DECLARATIONS
 from infra.settings_declarations_kubernetes import KUBERNETES_DECLARATIONS
 from infra.settings_kinds import (
     AUTO,
@@ -110,9 +113,11 @@ DECLARATIONS: tuple[Declaration, ...] = (
     string(
         "authentication",
         "off",
-        "Who may use the server: everybody (off) or users with a password (basic).",
+        "Who may use the server: everybody (off), users with a password (basic) or who signs in at "
+        "the load balancer (oidc).",
         "off",
         "basic",
+        "oidc",
     ),
     string("authAdminUsername", "admin", "Administrator's name with basic authentication."),
     secret("authAdminPassword", "Administrator's password, 12 characters or more; empty: made."),
@@ -200,6 +205,8 @@ DECLARATIONS: tuple[Declaration, ...] = (
     string("localServiceUser", "", "Who PostgreSQL runs as when root deploys; empty: chosen."),
     boolean("localPurgeOnDestroy", False, "Destroying the stack deletes its data too."),
     *KUBERNETES_DECLARATIONS,
+    *CLOUD_DECLARATIONS,
+    *AWS_DECLARATIONS,
 )
 
 BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}

@@ -28,7 +28,9 @@ KUBERNETES_DECLARATIONS: tuple[Declaration, ...] = (
         1000,
     ),
     # Who may connect
-    array("networkPolicyNamespaces", "Namespaces of clients, beside mlflow and the training jobs'."),
+    array(
+        "networkPolicyNamespaces", "Namespaces of clients, beside mlflow and the training jobs'."
+    ),
     string("ingressClassName", "", "Ingress class that serves ingressHosts; empty: no Ingress."),
     array("ingressHosts", "Names under which the Ingress serves MLflow."),
     string("ingressTlsSecret", "", "Secret with the certificate of ingressHosts."),

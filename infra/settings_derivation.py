@@ -12,10 +12,12 @@ from typing import cast
 from infra.connection_budget import ConnectionBudget
 from infra.settings_database import ExternalDatabase, parse_backend_store
 from infra.settings_declarations import AUTO
+from infra.settings_derivation_cloud import derive_aws, derive_cloud
 from infra.settings_derivation_kubernetes import derive_kubernetes
 from infra.settings_derived_numbers import Place, derive_budget
 from infra.settings_model import (
     ArtifactSettings,
+    AuthenticationKind,
     AuthenticationSettings,
     CircuitBreakerSettings,
     DatabaseEngine,
@@ -52,8 +54,9 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             cores=cores,
         ),
     )
+    environment = stack if parsed.text("environment") == AUTO else parsed.text("environment")
     settings = PlatformSettings(
-        environment=stack if parsed.text("environment") == AUTO else parsed.text("environment"),
+        environment=environment,
         target=cast("Target", parsed.text("target")),
         server=ServerSettings(
             host=parsed.text("serverHost"),
@@ -82,7 +85,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             default=parsed.text("defaultExperiment"), name=parsed.text("experimentName")
         ),
         authentication=AuthenticationSettings(
-            kind="basic" if parsed.text("authentication") == "basic" else "off",
+            kind=cast("AuthenticationKind", parsed.text("authentication")),
             admin_username=parsed.text("authAdminUsername"),
             admin_password=parsed.text("authAdminPassword") or None,
             cache_ttl_seconds=parsed.number("authCacheTtlSeconds"),
@@ -105,6 +108,8 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             purge_on_destroy=parsed.flag("localPurgeOnDestroy"),
         ),
         kubernetes=derive_kubernetes(parsed),
+        cloud=derive_cloud(parsed, environment),
+        aws=derive_aws(parsed),
         connection_budget=None if external and external.engine == "sqlite" else budget,
     )
     return settings, problems

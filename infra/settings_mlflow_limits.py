@@ -108,7 +108,7 @@ def admin_password_is_accepted(settings: PlatformSettings, parsed: Parsed) -> It
     password = settings.authentication.admin_password
     if password is None:
         return
-    if settings.authentication.kind == "off":
+    if settings.authentication.kind != "basic":
         return
     if len(password) < SHORTEST_ADMIN_PASSWORD or password == MLFLOW_OLD_DEFAULT_PASSWORD:
         yield problem(

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.connection_budget import ConnectionBudget
+from infra.settings_model_aws import AwsSettings
+from infra.settings_model_cloud import CloudSettings
 from infra.settings_model_kubernetes import KubernetesSettings
 
 Target = Literal["local", "aws", "gcp"]
 ServerKind = Literal["uvicorn", "gunicorn"]
 DatabaseEngine = Literal["postgresql", "sqlite"]
+AuthenticationKind = Literal["off", "basic", "oidc"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +85,7 @@ class ExperimentSettings:
 class AuthenticationSettings:
     """Who may use the server."""
 
-    kind: Literal["off", "basic"]
+    kind: AuthenticationKind
     admin_username: str
     admin_password: str | None = field(repr=False)  # None = generated
     cache_ttl_seconds: int  # how long a checked password is remembered; 0 = hashed every time
@@ -161,5 +164,7 @@ class PlatformSettings:
     registry: RegistrySettings
     local: LocalSettings
     kubernetes: KubernetesSettings
+    cloud: CloudSettings
+    aws: AwsSettings
     connection_budget: ConnectionBudget | None  # None: sqlite has no connections to count
     notices: tuple[str, ...] = ()  # what holds, but not as a reader may expect

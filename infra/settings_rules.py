@@ -17,6 +17,9 @@ from infra.settings_declarations import BY_KEY
 from infra.settings_mlflow_limits import MLFLOW_LIMITS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, problem
+from infra.settings_rules_aws import AWS_RULES
+from infra.settings_rules_aws_network import AWS_NETWORK_RULES
+from infra.settings_rules_cloud import CLOUD_RULES
 from infra.settings_rules_kubernetes import KUBERNETES_RULES
 from infra.settings_storage_rules import STORAGE_RULES
 
@@ -25,7 +28,8 @@ Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
 
 def broken_rules(settings: PlatformSettings, parsed: Parsed) -> list[Problem]:
     """Every broken rule's problems, in the rules' order."""
-    return [problem for rule in ALL_RULES for problem in rule(settings, parsed)]
+    of_target = ALL_RULES if settings.target != "aws" else (*ALL_RULES, *RULES_OF_AWS)
+    return [problem for rule in of_target for problem in rule(settings, parsed)]
 
 
 def environment_makes_valid_names(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
@@ -78,13 +82,13 @@ def nothing_is_said_of_authentication_that_is_off(
     settings: PlatformSettings, parsed: Parsed
 ) -> Iterator[Problem]:
     """Somebody who names an administrator believes that the server asks for a password."""
-    if settings.authentication.kind == "off":
+    if settings.authentication.kind != "basic":
         for key in ("authAdminUsername", "authAdminPassword", "authCacheTtlSeconds"):
             if key in parsed.given:
                 yield problem(
                     key,
-                    "is set and mlflow-platform:authentication is off, so nothing would use it: "
-                    "set authentication to basic, or remove it",
+                    f"is set and mlflow-platform:authentication is {settings.authentication.kind}, "
+                    "so nothing would use it: set authentication to basic, or remove it",
                 )
 
 
@@ -158,4 +162,6 @@ ALL_RULES: tuple[Rule, ...] = (
     *MLFLOW_LIMITS,
     *BUDGET_RULES,
     *KUBERNETES_RULES,
+    *CLOUD_RULES,
 )
+RULES_OF_AWS: tuple[Rule, ...] = (*AWS_NETWORK_RULES, *AWS_RULES)

@@ -55,7 +55,7 @@ def production_survives_the_loss_of_a_server(
     """With one server every node that is drained takes the platform down."""
     del parsed
     fewest = settings.kubernetes.replicas_minimum
-    if settings.target == "aws" and settings.environment == "prod" and fewest < 2:
+    if settings.target == "aws" and settings.cloud.is_production and fewest < 2:
         yield problem(
             "serverReplicasMinimum",
             f"is {fewest} in production; a drained node would take the only server with it: set it "

@@ -16,6 +16,7 @@ from infra.settings_parsing import Problem, command_to_encrypt, problem
 _VARIABLE = {
     "authAdminPassword": "${MLFLOW_ADMIN_PASSWORD}",
     "backendStoreUri": "${MLFLOW_DB_PASSWORD} in the password's place",
+    "oidcClientSecret": "${OIDC_CLIENT_SECRET}",
 }
 
 
@@ -35,7 +36,7 @@ def secrets_in_clear(values: Mapping[str, str], encrypted: Collection[str]) -> I
 
 def _holds_a_password(key: str, text: str) -> bool:
     written = literal_part(text)
-    if key == "authAdminPassword":
+    if key != "backendStoreUri":
         return bool(written)
     user_and_password = written.partition("://")[2].rpartition("@")[0]
     return bool(user_and_password.partition(":")[2])

@@ -24,6 +24,6 @@ class TestRefusals:
 
     @pytest.mark.parametrize("target", ["aws", "gcp"])
     def test_a_target_that_is_not_there_yet(self, target: str) -> None:
-        settings = stack(target=target, databaseMaxConnections="1000")
+        settings = stack(target=target)
         with pytest.raises(pulumi.RunError, match=f"target is '{target}', whose components"):
             mlflow_platform.deploy(settings)

@@ -96,6 +96,8 @@ class TestEverySettingIsRead:
         "poolTimeoutSeconds": "31",
         "databaseMaxConnections": "77",
         "secretSource": "external-secrets",
+        "kmsKeyDeletionDays": "7",
+        "databaseMonitoringIntervalSeconds": "5",
     }
 
     @staticmethod
@@ -107,6 +109,8 @@ class TestEverySettingIsRead:
                 return "false" if declaration.default else "true"
             case "array":
                 return '["other"]'
+            case "string" if declaration.choices:
+                return next(c for c in reversed(declaration.choices) if c != declaration.default)
             case "string":
                 return "other"
 

@@ -114,7 +114,7 @@ class TestValues:
             ("serverWorkers", "many", "is 'many'; write a whole number from 1 to 64, or auto"),
             ("serveArtifacts", "yes", "is 'yes'; write true or false"),
             ("target", "azure", "is 'azure'; allowed are local or aws or gcp"),
-            ("authentication", "false", "is 'false'; allowed are off or basic"),
+            ("authentication", "false", "is 'false'; allowed are off or basic or oidc"),
             ("allowedHosts", "a,b", "is 'a,b'; write a list of texts"),
             (
                 "allowedHosts",
