@@ -74,6 +74,9 @@ _CLOUD_PACKAGES = frozenset(
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
+    # A connection for each provider resource, as Pulumi's engine has: an attached provider serves
+    # several and tells them apart by nothing else.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 

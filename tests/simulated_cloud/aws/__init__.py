@@ -1,0 +1,1 @@
+"""The simulated AWS, family by family."""
