@@ -1,0 +1,1 @@
+"""The platform on AWS: a file for each thing a reader searches for; `aws_platform` joins them."""
