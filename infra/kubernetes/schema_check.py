@@ -1,0 +1,45 @@
+"""Is the schema at the revision that this image's MLflow wants? Runs inside the server's image.
+
+Owns the last step of the migration Job: exit 0 when it is, 1 with one sentence when it is not, so
+that no server starts on a schema it does not know. The text of this file is the command, for an
+image holds MLflow and nothing of this repository. `mlflow db upgrade` ends with 0 as well when it
+was pointed at another database than the server's; what counts is what the server will find.
+"""
+
+import sys
+from pathlib import Path
+
+import mlflow
+import sqlalchemy
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+PARTS = {
+    "tracking": ("store/db_migrations", "alembic_version"),
+    "authentication": ("server/auth/db/migrations", "alembic_version_auth"),
+}
+
+
+def behind(store: str, part: str) -> str | None:
+    """A sentence when `part` of the schema in `store` is not at head."""
+    folder, table = PARTS[part]
+    (head,) = ScriptDirectory(str(Path(mlflow.__file__).parent / folder)).get_heads()
+    engine = sqlalchemy.create_engine(store)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": table})
+        found = context.get_current_revision()
+    if found == head:
+        return None
+    return f"the {part} schema is at revision {found} and MLflow {mlflow.__version__} wants {head}"
+
+
+def main(store: str, *parts: str) -> int:
+    """Look at every part that is named."""
+    problems = [problem for part in parts if (problem := behind(store, part))]
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
