@@ -37,7 +37,12 @@ def artifact_bucket_name(environment: str, account: str) -> str:
     have 30 characters) makes a globally shared name unique without randomness, so the runbooks can
     spell it.
     """
-    return f"{base_name(environment)}-artifacts-{account}"
+    return bucket_name(environment, "artifacts", account)
+
+
+def bucket_name(environment: str, purpose: str, account: str) -> str:
+    """Name of a bucket; `purpose` is at most as long as `artifacts`."""
+    return f"{base_name(environment)}-{purpose}-{account}"
 
 
 def tags(environment: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ AWS_DECLARATIONS: tuple[Declaration, ...] = (
         "kmsKeyDeletionDays", 30, "Days in which the deletion of our key can be taken back.", 7, 30
     ),
     # Database (RDS)
-    string("databaseInstanceClass", "db.t4g.medium", "RDS instance class of the database."),
+    string("databaseInstanceClass", "db.t4g.large", "RDS instance class of the database."),
     boolean("databasePerformanceInsights", True, "Seven days of the database's load by query."),
     integer(
         "databaseMonitoringIntervalSeconds",

@@ -96,6 +96,14 @@ def database_suits_rds(settings: PlatformSettings, parsed: Parsed) -> Iterator[P
             "of a database whose password it manages; set databaseAuthentication to password or "
             "iam, or leave the replica out",
         )
+    from_store = settings.kubernetes.secret_source == "external-secrets"  # noqa: S105 - a source
+    if database.authentication == "managed" and not from_store:
+        yield problem(
+            "databaseAuthentication",
+            "is managed and mlflow-platform:secretSource is plain: nobody but Secrets Manager "
+            "knows the password, and it changes every week; set secretSource to external-secrets, "
+            "or databaseAuthentication to password",
+        )
     del parsed
 
 
@@ -110,7 +118,7 @@ def instance_carries_its_connections(
     if not looks_like_a_class(instance_class):
         yield problem(
             "databaseInstanceClass",
-            f"is {instance_class!r}; write an instance class of RDS, such as db.t4g.medium",
+            f"is {instance_class!r}; write an instance class of RDS, such as db.t4g.large",
         )
         return
     most, wanted = most_connections(instance_class), settings.database.max_connections
