@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks
 from pulumi.runtime import test as run_test
+from pulumi.runtime.rpc import _special_sig_key
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -59,6 +60,7 @@ class Declared:
     kind: str  # aws:iam/role:Role
     name: str
     inputs: Mapping[str, Any]
+    secrets: frozenset[str] = frozenset()  # names of the inputs that hold a secret
 
     def policy(self, key: str = "policy") -> dict[str, Any]:
         """A policy document among the inputs."""
@@ -73,7 +75,9 @@ class Deployment(mocks.Mocks):
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        self.resources.append(Declared(args.typ, args.name, args.inputs))
+        inputs = {key: _opened(value) for key, value in args.inputs.items()}
+        secrets = frozenset(key for key, value in args.inputs.items() if inputs[key] != value)
+        self.resources.append(Declared(args.typ, args.name, inputs, secrets))
         arn = f"arn:aws:{args.typ.split(':')[1].partition('/')[0]}:::{args.name}"
         outputs = {"arn": arn, "name": args.name, **args.inputs, **ANSWERS.get(args.typ, {})}
         if args.typ == "aws:eks/cluster:Cluster":
@@ -97,6 +101,15 @@ class Deployment(mocks.Mocks):
         found = [item for item in self.of(kind) if item.name.endswith(ending)]
         assert len(found) == 1, [item.name for item in self.of(kind)]
         return found[0]
+
+
+def _opened(value: Any) -> Any:
+    """A value without the envelopes that Pulumi puts around secrets."""
+    if isinstance(value, dict):
+        if _special_sig_key in value:
+            return _opened(value["value"])
+        return {key: _opened(item) for key, item in value.items()}
+    return [_opened(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

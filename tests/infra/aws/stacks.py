@@ -13,7 +13,7 @@ INTERNAL = {
     "trackingUri": "https://mlflow.example.com",
     "certificateArn": CERTIFICATE,
 }
-PUBLIC = {**INTERNAL, "ingress": "public", "authentication": "basic"}
+PUBLIC = {**INTERNAL, "ingress": "public", "authentication": "basic", "serverWorkers": "1"}
 OIDC = {
     "authentication": "oidc",
     "oidcIssuer": "https://login.example.com",
