@@ -1,0 +1,67 @@
+"""`python -m mlflow_platform_server`: serve, or bring a database's schema to this MLflow's.
+
+Owns the two commands and their exit codes: 0 ended as told, 1 could not start or failed (one
+sentence on standard error), 2 the command line cannot be understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from mlflow_platform_server.errors import CannotStart
+from mlflow_platform_server.serve_options import (
+    ServeOptions,
+    add_serve_arguments,
+    add_token_argument,
+    options_of,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that is named."""
+    parser = argparse.ArgumentParser(
+        prog="mlflow_platform_server",
+        description="MLflow's tracking server, started once and shared by its workers.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    add_serve_arguments(
+        commands.add_parser("serve", help="run the server", description="Run the server.")
+    )
+    migrating = commands.add_parser(
+        "migrate",
+        help="bring the schema to what this MLflow wants",
+        description="Make or upgrade MLflow's schema. Run it alone, with no server running.",
+    )
+    migrating.add_argument("--backend-store-uri", required=True, metavar="URI")
+    add_token_argument(migrating)
+    parsed = parser.parse_args(arguments)
+    try:
+        if parsed.command == "migrate":
+            return _migrate(parsed.backend_store_uri, parsed.database_token)
+        return _serve(options_of(parsed))
+    except CannotStart as error:
+        sys.stderr.write(f"mlflow_platform_server: {error}\n")
+        return 1
+
+
+def _serve(options: ServeOptions) -> int:
+    # As process 1 of a container we would otherwise not even be ended by SIGTERM.
+    signal.signal(signal.SIGTERM, _leave)
+    from mlflow_platform_server.serving import serve
+
+    return serve(options)
+
+
+def _migrate(uri: str, token: str) -> int:
+    from mlflow_platform_server.migration import migrate
+
+    migrate(uri, token)
+    return 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
