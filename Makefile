@@ -136,6 +136,8 @@ $(VENV)/bin/uv:
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/uv
 	@echo "Installing the locked requirements"
 	@uv pip install --quiet --require-hashes --compile-bytecode --requirements requirements.txt
+	@# The server's package is this checkout's, found by its way from site-packages.
+	@echo ../../../../image > $$(python -c 'import site; print(site.getsitepackages()[0])')/mlflow_platform_server.pth
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed

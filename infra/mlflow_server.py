@@ -1,45 +1,36 @@
 """The one definition of the MLflow server, rendered by every target.
 
-Owns the command line, the environment and the shutdown time of `mlflow server`: the local target
-supervises what is rendered here, Kubernetes and Cloud Run put it in a container. It leaves alone
-where the parts come from (a `ServerWiring` says which database, which artifact root and which
-files exist in this place), what the server is called (`server_address`) and how it is asked for
-its health (`server_probes`).
+Owns the command line, the environment and the shutdown time of the server: the local target
+supervises what is rendered here, Kubernetes and Cloud Run put it in a container. What runs is
+`mlflow_platform_server` (image/), which serves MLflow's own application. It leaves alone where the
+parts come from (a `ServerWiring` says which database, which artifact root and which files exist in
+this place), what the server is called (`server_address`) and how it is asked for its health
+(`server_probes`).
 
 Facts the definition rests on (MLflow 3.17):
 
 - Credentials never stand in a URL or an argument: psycopg reads the password from `PGPASSFILE`
-  or `PGPASSWORD`.
-- `--allowed-hosts` is refused together with `--gunicorn-opts`; the environment variable works
-  with both server kinds.
+  or `PGPASSWORD`, or the server takes a token for each connection.
+- What is unknown before a deployment stands nowhere in it: a database that is still to be made has
+  no host here, and libpq reads `PGHOST`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from infra.database_endpoint import DatabaseEndpoint
-from infra.server_address import allowed_hosts, bracketed
+from infra.server_address import allowed_hosts
 from infra.server_probes import Probe, probes
 from infra.settings import PlatformSettings
 from infra.settings_database import parse_backend_store
 
-KEEP_ALIVE_SECONDS = 75
-"""Above the 60 s after which load balancers (ALB's default) and clients drop an idle connection.
+FAREWELL_SECONDS = 5
+"""What a server needs beside draining and the requests in flight: closing, its last words."""
 
-With uvicorn's own 5 s the server closes first, and a client that reuses the connection at that
-moment sees a reset.
-"""
-
-GUNICORN_SILENCE_SECONDS = 120
-"""After this long without a sign of life gunicorn replaces a worker.
-
-Not a limit on a request: a worker with threads gives its sign beside them. It must outlast the
-worker's start, which imports all of MLflow on a machine that may be busy.
-"""
-
-GRACEFUL_SHUTDOWN_SECONDS = 30
-"""Requests in flight at SIGTERM are answered; after this many seconds the rest are cut off."""
+DATABASE_WAIT_SECONDS = 90
+"""A database that may still come is waited for this long; within the startup probe's patience."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +40,7 @@ class ServerWiring:
     backend_store: DatabaseEndpoint | str  # a database, or `sqlite:///…`
     artifact_root: str  # folder, `s3://…` or `gs://…`
     password_file: str | None = None  # libpq's PGPASSFILE; None: PGPASSWORD comes as a secret
+    database_login: Literal["password", "aws", "google"] = "password"
     auth_config_file: str | None = None  # where the target writes `MlflowServer.auth_config`
     prometheus_dir: str | None = None  # scratch folder shared by the workers' counters
 
@@ -57,29 +49,39 @@ class ServerWiring:
 class MlflowServer:
     """A rendered server: everything a target needs to run one, and nothing of the target."""
 
-    command: tuple[str, ...]  # starts with `python -m mlflow server`
+    command: tuple[str, ...]  # starts with `python -m mlflow_platform_server serve`
     environment: dict[str, str] = field(default_factory=dict[str, str])  # nothing secret
     secret_environment: tuple[str, ...] = ()  # names whose values the target supplies
     auth_config: str | None = None  # text of the file at MLFLOW_AUTH_CONFIG_PATH
     startup: Probe
     readiness: Probe
     liveness: Probe
-    graceful_shutdown_seconds: int = GRACEFUL_SHUTDOWN_SECONDS
+    drain_seconds: int  # of them, still taking requests: no pre-stop pause is needed
+    graceful_shutdown_seconds: int  # from SIGTERM to the end, at most
 
     @property
     def migration_command(self) -> tuple[str, ...]:
-        """`mlflow db upgrade` for the same backend store, to run alone before any server."""
+        """Upgrades the schema of the same backend store; to run alone, before any server."""
         store = self.command[self.command.index("--backend-store-uri") + 1]
-        return ("python", "-m", "mlflow", "db", "upgrade", store)
+        if "--database-login" not in self.command:
+            return ("python", "-m", "mlflow", "db", "upgrade", store)
+        token = self.command[self.command.index("--database-login") + 1]
+        return (
+            *("python", "-m", "mlflow_platform_server", "migrate"),
+            *("--database-login", token, "--backend-store-uri", store),
+        )
 
 
 def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
     """The server that `settings` ask for, using what `wiring` provides."""
+    server = settings.server
     return MlflowServer(
         command=_command(settings, wiring),
         environment=_environment(settings, wiring),
         secret_environment=_secret_environment(settings, wiring),
         auth_config=_auth_config(settings, wiring),
+        drain_seconds=server.drain_seconds,
+        graceful_shutdown_seconds=server.drain_seconds + server.grace_seconds + FAREWELL_SECONDS,
         **probes(settings),
     )
 
@@ -87,22 +89,20 @@ def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
 def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...]:
     server = settings.server
     command = [
-        "python",
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        _store_uri(wiring.backend_store),
-        "--host",
-        # MLflow hands gunicorn one text `host:port`, and uvicorn the two apart.
-        bracketed(server.host) if server.kind == "gunicorn" else server.host,
-        "--port",
-        str(server.port),
-        "--workers",
-        str(server.workers),
+        *("python", "-m", "mlflow_platform_server", "serve"),
+        *("--backend-store-uri", _store_uri(wiring.backend_store)),
+        *("--host", server.host, "--port", str(server.port)),
+        *("--kind", server.kind),
+        *("--workers", str(server.workers), "--threads", str(server.threads)),
+        *("--keep-alive-seconds", str(server.keep_alive_seconds)),
+        *("--drain-seconds", str(server.drain_seconds)),
+        *("--grace-seconds", str(server.grace_seconds)),
+        *("--database-wait-seconds", str(DATABASE_WAIT_SECONDS)),
     ]
     if registry := _registry_store(settings, wiring):
         command += ["--registry-store-uri", registry]
+    if wiring.database_login != "password":
+        command += ["--database-login", wiring.database_login]
     if server.serve_artifacts:
         command += ["--serve-artifacts", "--artifacts-destination", wiring.artifact_root]
     else:
@@ -113,28 +113,9 @@ def _command(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...
         command += ["--expose-prometheus", wiring.prometheus_dir]
     if settings.authentication.kind == "basic":
         command += ["--app-name", "basic-auth"]
-    return (*command, *_process_options(settings))
-
-
-def _process_options(settings: PlatformSettings) -> tuple[str, str]:
-    """Options of the process that serves HTTP.
-
-    The option and its value are joined by `=`: the value begins with dashes, which a command-line
-    parser would otherwise read as the next option.
-    """
-    if settings.server.kind == "gunicorn":
-        options = (
-            f"--worker-class gthread --threads {settings.server.threads}"
-            f" --timeout {GUNICORN_SILENCE_SECONDS}"
-            f" --graceful-timeout {GRACEFUL_SHUTDOWN_SECONDS}"
-            f" --keep-alive {KEEP_ALIVE_SECONDS}"
-        )
-        return ("--gunicorn-opts", options)
-    options = (
-        f"--timeout-keep-alive {KEEP_ALIVE_SECONDS}"
-        f" --timeout-graceful-shutdown {GRACEFUL_SHUTDOWN_SECONDS}"
-    )
-    return ("--uvicorn-opts", options)
+    if server.access_log:
+        command += ["--access-log"]
+    return tuple(command)
 
 
 def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, str]:
@@ -143,6 +124,8 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
         # No call home: a platform that holds a company's experiments reports to nobody.
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
+        # Each of many threads would keep a heap of its own that it seldom needs.
+        "MALLOC_ARENA_MAX": "2",
         # Job runners and schedulers cost a process of 180 MB that tracking does not use.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": _flag(settings.server.job_execution),
         # The server is itself a client of the store it serves artifacts from.
@@ -171,7 +154,8 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
 
 def _secret_environment(settings: PlatformSettings, wiring: ServerWiring) -> tuple[str, ...]:
     names: list[str] = []
-    if isinstance(wiring.backend_store, DatabaseEndpoint) and not wiring.password_file:
+    by_password = wiring.database_login == "password" and not wiring.password_file
+    if isinstance(wiring.backend_store, DatabaseEndpoint) and by_password:
         names.append("PGPASSWORD")
     if settings.authentication.kind == "basic":
         names += ["MLFLOW_FLASK_SERVER_SECRET_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD"]

@@ -15,7 +15,7 @@ from infra.settings_parsing import Parsed, Problem, problem
 
 def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """Two connections for every request a worker serves at once."""
-    # Of sqlite as well: 40 threads on its default pool of 5 + 10 stand still in the same way.
+    # Of sqlite as well: its default pool of 5 + 10 stands still in the same way.
     size, overflow = settings.pool.size, settings.pool.max_overflow
     pool, threads = size + overflow, settings.server.threads
     needed = CONNECTIONS_PER_REQUEST * threads
@@ -27,8 +27,8 @@ def pool_serves_every_request(settings: PlatformSettings, parsed: Parsed) -> Ite
         f"gives a worker {size} + {overflow} = {pool} connections, but it serves {threads} "
         f"requests at once and each log-batch holds {CONNECTIONS_PER_REQUEST}: {threads} × "
         f"{CONNECTIONS_PER_REQUEST} = {needed}. With fewer it deadlocks under load and loses "
-        f"metrics; raise poolMaxOverflow to {needed - size}{_fewer_threads(settings, pool)}, or "
-        "leave both at auto",
+        f"metrics; raise poolMaxOverflow to {needed - size}, lower serverThreads to "
+        f"{max(1, pool // CONNECTIONS_PER_REQUEST)}, or leave both at auto",
     )
 
 
@@ -44,14 +44,6 @@ def pools_fit_the_database(settings: PlatformSettings, parsed: Parsed) -> Iterat
         f"does not fit: {budget.describe()}. Past that PostgreSQL refuses connections; raise "
         f"databaseMaxConnections to {budget.wanted + budget.reserved_connections} (and the "
         "database with it), or lower serverReplicas, serverWorkers, poolSize or poolMaxOverflow",
-    )
-
-
-def _fewer_threads(settings: PlatformSettings, pool: int) -> str:
-    if settings.server.kind == "gunicorn":
-        return f", lower serverThreads to {max(1, pool // CONNECTIONS_PER_REQUEST)}"
-    return (
-        f", set serverKind to gunicorn with serverThreads {max(1, pool // CONNECTIONS_PER_REQUEST)}"
     )
 
 

@@ -29,11 +29,13 @@ from infra.settings_model import (
     RegistrySettings,
     ServerKind,
     ServerSettings,
+    SizeName,
     Target,
     TelemetrySettings,
     TimeoutSettings,
 )
 from infra.settings_parsing import Parsed, Problem, qualified
+from infra.settings_server_size import shape_of
 
 
 def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings, list[Problem]]:
@@ -54,6 +56,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             cores=cores,
         ),
     )
+    shape = shape_of(parsed, workers=budget.workers, target=parsed.text("target"))
     environment = stack if parsed.text("environment") == AUTO else parsed.text("environment")
     settings = PlatformSettings(
         environment=environment,
@@ -61,9 +64,16 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
         server=ServerSettings(
             host=parsed.text("serverHost"),
             port=parsed.number("serverPort"),
+            size=cast("SizeName", parsed.text("serverSize")),
             kind=cast("ServerKind", parsed.text("serverKind")),
             workers=budget.workers,
             threads=budget.threads,
+            cpus=shape.cpus,
+            memory_mib=shape.memory_mib,
+            keep_alive_seconds=parsed.number("serverKeepAliveSeconds"),
+            drain_seconds=shape.drain_seconds,
+            grace_seconds=shape.grace_seconds,
+            access_log=parsed.flag("serverAccessLog"),
             replicas=budget.replicas,
             static_prefix=parsed.text("serverStaticPrefix"),
             serve_artifacts=parsed.flag("serveArtifacts"),

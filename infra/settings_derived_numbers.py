@@ -11,19 +11,10 @@ from dataclasses import dataclass, replace
 
 from infra.connection_budget import CONNECTIONS_PER_REQUEST, ConnectionBudget
 from infra.settings_parsing import Parsed
-
-UVICORN_THREADS = 40
-"""Threads in which a uvicorn worker runs MLflow's API: AnyIO's default limiter, with no switch."""
-
-GUNICORN_THREADS = 15
-"""With them the pool of 10 + 20 that suits a small team serves every request (2 × 15 = 30)."""
+from infra.settings_server_size import size_of
 
 SMALLEST_POOL = 10
 FEWEST_KEPT_OPEN = 5
-MOST_WORKERS = 4
-CLOUD_WORKERS = 2
-"""The deploying machine's cores say nothing of a container's; two survive the loss of one."""
-
 POSTGRESQL_DEFAULT_MAX_CONNECTIONS = 100
 POSTGRESQL_MOST_CONNECTIONS = 262121
 """Highest `max_connections` that PostgreSQL starts with: 262,143 processes, less its own 22.
@@ -44,9 +35,7 @@ class Place:
 
 def derive_budget(parsed: Parsed, place: Place) -> ConnectionBudget:
     """The budget with every number in it: those given as they are, the others derived."""
-    threads = parsed.number_or_auto("serverThreads") or (
-        UVICORN_THREADS if parsed.text("serverKind") == "uvicorn" else GUNICORN_THREADS
-    )
+    threads = parsed.number_or_auto("serverThreads") or size_of(parsed).threads
     size, overflow = _pool(parsed, threads)
     given = parsed.number_or_auto("databaseMaxConnections")
     budget = ConnectionBudget(
@@ -62,7 +51,7 @@ def derive_budget(parsed: Parsed, place: Place) -> ConnectionBudget:
     elastic = given is None and not place.external
     workers = parsed.number_or_auto("serverWorkers")
     if workers is None:
-        most = _most_workers(place)
+        most = _most_workers(place, size_of(parsed).workers)
         workers = most if elastic else _workers_that_fit(budget, most)
     budget = replace(budget, workers=workers)
     if elastic:
@@ -73,10 +62,11 @@ def derive_budget(parsed: Parsed, place: Place) -> ConnectionBudget:
     return budget
 
 
-def _most_workers(place: Place) -> int:
+def _most_workers(place: Place, wanted: int) -> int:
     if place.engine == "sqlite":
         return 1
-    return min(place.cores, MOST_WORKERS) if place.target == "local" else CLOUD_WORKERS
+    # The deploying machine's cores say nothing of a container's.
+    return min(place.cores, wanted) if place.target == "local" else wanted
 
 
 def _pool(parsed: Parsed, threads: int) -> tuple[int, int]:

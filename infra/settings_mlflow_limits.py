@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.settings_derived_numbers import UVICORN_THREADS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, command_to_encrypt, problem
 
@@ -16,19 +15,6 @@ SHORTEST_ADMIN_PASSWORD = 12
 """MLflow refuses to create its administrator with fewer characters."""
 
 MLFLOW_OLD_DEFAULT_PASSWORD = "password1234"  # noqa: S105 - refused, not used
-
-
-def threads_are_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
-    """MLflow runs its API in AnyIO's default threads under uvicorn."""
-    del parsed
-    server = settings.server
-    if server.kind == "uvicorn" and server.threads != UVICORN_THREADS:
-        yield problem(
-            "serverThreads",
-            f"is {server.threads}; a uvicorn worker serves {UVICORN_THREADS} requests at once and "
-            "MLflow has no switch for it: leave it at auto, or set mlflow-platform:serverKind to "
-            "gunicorn",
-        )
 
 
 def request_timeout_is_settable(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
@@ -132,7 +118,6 @@ def jobs_need_uvicorn(settings: PlatformSettings, parsed: Parsed) -> Iterator[Pr
 
 
 MLFLOW_LIMITS = (
-    threads_are_settable,
     request_timeout_is_settable,
     pool_timeout_is_settable,
     pre_ping_is_settable,

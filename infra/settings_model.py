@@ -17,6 +17,7 @@ from infra.settings_model_kubernetes import KubernetesSettings
 
 Target = Literal["local", "aws", "gcp"]
 ServerKind = Literal["uvicorn", "gunicorn"]
+SizeName = Literal["small", "medium", "large"]
 DatabaseEngine = Literal["postgresql", "sqlite"]
 AuthenticationKind = Literal["off", "basic", "oidc"]
 
@@ -27,9 +28,16 @@ class ServerSettings:
 
     host: str  # interface it binds
     port: int
+    size: SizeName  # of the team; what is not given follows from it
     kind: ServerKind  # what serves HTTP
     workers: int  # processes
     threads: int  # requests one worker serves at once
+    cpus: int  # of one server, where a cluster or a cloud is asked for them
+    memory_mib: int
+    keep_alive_seconds: int  # an idle connection is kept open
+    drain_seconds: int  # still taking requests after SIGTERM
+    grace_seconds: int  # then, for those in flight
+    access_log: bool  # one line per request
     replicas: int  # most servers at once, each with its own workers
     static_prefix: str  # "" or "/mlflow": in front of UI, API and health
     serve_artifacts: bool  # clients reach artifacts through the server

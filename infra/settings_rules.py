@@ -21,6 +21,7 @@ from infra.settings_rules_aws import AWS_RULES
 from infra.settings_rules_aws_network import AWS_NETWORK_RULES
 from infra.settings_rules_cloud import CLOUD_RULES
 from infra.settings_rules_kubernetes import KUBERNETES_RULES
+from infra.settings_rules_server import SERVER_RULES
 from infra.settings_storage_rules import STORAGE_RULES
 
 Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
@@ -159,6 +160,7 @@ ALL_RULES: tuple[Rule, ...] = (
     nothing_is_said_of_authentication_that_is_off,
     each_side_outwaits_the_next,
     metrics_have_a_way_out,
+    *SERVER_RULES,
     *MLFLOW_LIMITS,
     *BUDGET_RULES,
     *KUBERNETES_RULES,

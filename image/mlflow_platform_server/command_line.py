@@ -15,8 +15,8 @@ from typing import NoReturn
 from mlflow_platform_server.errors import CannotStart
 from mlflow_platform_server.serve_options import (
     ServeOptions,
+    add_login_argument,
     add_serve_arguments,
-    add_token_argument,
     options_of,
 )
 
@@ -37,11 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
         description="Make or upgrade MLflow's schema. Run it alone, with no server running.",
     )
     migrating.add_argument("--backend-store-uri", required=True, metavar="URI")
-    add_token_argument(migrating)
+    add_login_argument(migrating)
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "migrate":
-            return _migrate(parsed.backend_store_uri, parsed.database_token)
+            return _migrate(parsed.backend_store_uri, parsed.database_login)
         return _serve(options_of(parsed))
     except CannotStart as error:
         sys.stderr.write(f"mlflow_platform_server: {error}\n")

@@ -141,9 +141,7 @@ def _postgresql_revision(uri: str, tokens: TokenSource | None, wait_seconds: flo
 
 def _stored_revision(connection: Any) -> str | None:
     # One round trip for both questions: a missing table is an answer, not an error.
-    found = connection.execute(
-        "SELECT to_regclass('alembic_version') IS NOT NULL"
-    ).fetchone()
+    found = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
     if not found[0]:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()

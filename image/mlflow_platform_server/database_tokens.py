@@ -38,7 +38,7 @@ class AwsTokens:
             import boto3
         except ImportError:
             raise CannotStart(
-                "--database-token is aws and boto3 is not installed: install it"
+                "--database-login is aws and boto3 is not installed: install it"
             ) from None
         from botocore.exceptions import BotoCoreError
 
@@ -46,7 +46,7 @@ class AwsTokens:
             self._client = boto3.client("rds")
         except BotoCoreError as error:
             raise CannotStart(
-                f"--database-token is aws and AWS cannot be set up ({error}): set AWS_REGION"
+                f"--database-login is aws and AWS cannot be set up ({error}): set AWS_REGION"
             ) from None
 
     def password_for(self, parameters: Mapping[str, Any]) -> str:
@@ -72,12 +72,12 @@ class GoogleTokens:
             from google.auth.exceptions import DefaultCredentialsError
         except ImportError:
             raise CannotStart(
-                "--database-token is google and google-auth is not installed: install it"
+                "--database-login is google and google-auth is not installed: install it"
             ) from None
         try:
             self._credentials: Any = google.auth.default(scopes=[self.SCOPE])[0]
         except DefaultCredentialsError as error:
-            raise CannotStart(f"--database-token is google: {error}") from None
+            raise CannotStart(f"--database-login is google: {error}") from None
         self._lock = threading.Lock()
 
     def password_for(self, parameters: Mapping[str, Any]) -> str:
@@ -100,20 +100,18 @@ class GoogleTokens:
 
 
 def token_source(kind: str) -> TokenSource | None:
-    """What `--database-token` names."""
+    """What `--database-login` names."""
     if kind == "aws":
         return AwsTokens()
     return GoogleTokens() if kind == "google" else None
 
 
 def give_each_connection_its_token(tokens: TokenSource) -> None:
-    """From now on, each new PostgreSQL connection of any SQLAlchemy engine gets its own password."""
+    """From now on, every new PostgreSQL connection of any SQLAlchemy engine gets its own token."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    def with_token(
-        dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]
-    ) -> None:
+    def with_token(dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
         if dialect.name == "postgresql":
             parameters["password"] = tokens.password_for(parameters)
 

@@ -1,4 +1,4 @@
-"""What the server logs, and where: lines with a time, to standard error; accesses to standard output.
+"""What the server logs, and where: lines with a time, on standard error.
 
 Owns uvicorn's and our own loggers; MLflow sets up its own.
 """

@@ -44,7 +44,7 @@ class ServeOptions:
     drain_seconds: float = 0.0  # still accepting after SIGTERM
     grace_seconds: int = 30  # for what is in flight after that
     database_wait_seconds: int = 90
-    database_token: Literal["none", "aws", "google"] = "none"
+    database_login: Literal["password", "aws", "google"] = "password"
     access_log: bool = False
 
 
@@ -66,7 +66,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long a database that may still come is waited for (default: 90)",
     )
-    add_token_argument(database)
+    add_login_argument(database)
     serving = parser.add_argument_group("serving")
     serving.add_argument("--host", default="127.0.0.1")
     serving.add_argument("--port", type=_whole(0, 65535), default=5000)
@@ -110,20 +110,22 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     more.add_argument("--secrets-cache-max-size", type=_whole(1, 10000), metavar="ENTRIES")
 
 
-def add_token_argument(parser: Any) -> None:
+def add_login_argument(parser: Any) -> None:
     """Declare where each new database connection gets its password from."""
     parser.add_argument(
-        "--database-token",
-        choices=("none", "aws", "google"),
-        default="none",
-        help="password of each new connection: libpq's own (none), an RDS IAM token (aws) or a "
+        "--database-login",
+        choices=("password", "aws", "google"),
+        default="password",
+        help="what each new connection logs in with: libpq's password, an RDS IAM token (aws) or a "
         "Google access token (google)",
     )
 
 
 def options_of(arguments: argparse.Namespace) -> ServeOptions:
     """The record of what was parsed."""
-    return ServeOptions(**{item.name: getattr(arguments, item.name) for item in fields(ServeOptions)})
+    return ServeOptions(
+        **{item.name: getattr(arguments, item.name) for item in fields(ServeOptions)}
+    )
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -29,7 +29,7 @@ def serve(options: ServeOptions) -> int:
     started = time.monotonic()
     mlflow = check_mlflow_version()
     listener = bind(options.host, options.port)
-    tokens = token_source(options.database_token)
+    tokens = token_source(options.database_login)
     if not options.artifacts_only:
         check_database(options.backend_store_uri, tokens, options.database_wait_seconds)
     if tokens:
@@ -50,6 +50,11 @@ def serve(options: ServeOptions) -> int:
         *(mlflow, address_of(listener), options.workers, options.threads),
         time.monotonic() - started,
     )
+
+    if options.kind == "gunicorn":
+        from mlflow_platform_server.gunicorn_server import run_gunicorn
+
+        return run_gunicorn(loaded, options, listener)
 
     def work(alive: Callable[[], None]) -> None:
         run_worker(loaded, options, listener, alive)

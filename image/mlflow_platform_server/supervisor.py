@@ -181,7 +181,7 @@ class Supervisor:
 
 def _forget_gauges(pid: int) -> None:
     """A dead worker's gauges are no longer true; its counters are."""
-    if os.environ.get("prometheus_multiproc_dir"):
+    if os.environ.get("prometheus_multiproc_dir"):  # noqa: SIM112 - its name
         from prometheus_client.multiprocess import mark_process_dead
 
         mark_process_dead(pid)

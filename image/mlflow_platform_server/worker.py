@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 import time
@@ -39,15 +40,14 @@ GARBAGE_THRESHOLD = 10_000
 class Worker(uvicorn.Server):
     """uvicorn's server with an end of our own."""
 
-    def __init__(
-        self, loaded: Loaded, options: ServeOptions, alive: Callable[[], None]
-    ) -> None:
+    def __init__(self, loaded: Loaded, options: ServeOptions, alive: Callable[[], None]) -> None:
         """Serve `loaded`; `alive` is called while the event loop turns."""
         if loaded.asgi is None:
             raise ValueError("uvicorn serves the ASGI application, and there is none")
         self._draining = Draining(loaded.asgi)
         self._options = options
         self._alive = alive
+        self._parent = os.getppid()
         super().__init__(
             uvicorn.Config(
                 self._draining,  # type: ignore[arg-type]
@@ -74,6 +74,8 @@ class Worker(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
         self._alive()
+        if os.getppid() != self._parent:
+            self.should_exit = True  # nobody is left to replace this worker or to end it
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

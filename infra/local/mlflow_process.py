@@ -15,7 +15,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from infra.local.errors import LocalPlatformError
-from infra.local.layout import Layout, interpreter
+from infra.local.layout import PROJECT_DIRECTORY, Layout, interpreter
 from infra.local.provider import LocalProvider, Properties
 from infra.local.server_process import NAME, ServerProcess
 
@@ -27,6 +27,9 @@ CLOUD_CREDENTIALS = {
     "gs": ("GOOGLE_*", "CLOUDSDK_CONFIG"),
 }
 """What of the caller's environment the server needs to reach a store of that scheme."""
+
+SERVER_PACKAGE = PROJECT_DIRECTORY / "image"
+"""What holds `mlflow_platform_server`, which the definition's command starts."""
 
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_*", "REQUESTS_CA_BUNDLE")
 
@@ -69,7 +72,7 @@ class MlflowProcessProvider(LocalProvider):
 
 
 class MlflowProcess(Resource, module="local", name="MlflowServer"):
-    """`mlflow server` on this machine."""
+    """MLflow's server on this machine."""
 
     tracking_uri: pulumi.Output[str]
 
@@ -100,7 +103,8 @@ class MlflowProcess(Resource, module="local", name="MlflowServer"):
         props = {
             "directory": str(layout.root),
             "command": [interpreter(), *server.command[1:]],
-            "environment": dict(server.environment),
+            # The package beside this program, of this checkout: nothing has to be installed.
+            "environment": {**server.environment, "PYTHONPATH": str(SERVER_PACKAGE)},
             "secret_environment": pulumi.Output.secret(
                 {item: secret_environment[item] for item in server.secret_environment}
             ),

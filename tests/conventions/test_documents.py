@@ -47,7 +47,7 @@ class TestDocumentsAreTrue:
             if (match := re.match(r"(?:\$ )?python -m ([a-z_]+)", command))
         }
         ours = {name for name in named if name not in ("pip", "venv", "pytest", "mlflow")}
-        homes = (ROOT, ROOT / "client")
+        homes = (ROOT, ROOT / "client", ROOT / "image")
         missing = [
             name
             for name in sorted(ours)

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ROOMS = (
     "client",
+    "image",
     "infra",
     "local_engine",
     "operations",
@@ -24,6 +25,7 @@ ROOMS = (
 
 MAY_IMPORT = {
     "client": set[str](),
+    "image": set[str](),
     "infra": set[str](),
     "local_engine": set[str](),
     "operations": {"infra.outputs", "infra.settings", "infra.naming", "smoke_tests"},

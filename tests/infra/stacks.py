@@ -14,7 +14,7 @@ DATABASE = DatabaseEndpoint(host="127.0.0.1", port=5432, name="mlflow", user="ml
 
 DATABASE_URL = (
     "postgresql+psycopg://mlflow@127.0.0.1:5432/mlflow?application_name=mlflow&connect_timeout=10"
-    "&keepalives_idle=30&keepalives_interval=10&keepalives_count=3&tcp_user_timeout=60000"
+    "&keepalives_idle=5&keepalives_interval=5&keepalives_count=2&tcp_user_timeout=15000"
 )
 
 

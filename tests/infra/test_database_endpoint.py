@@ -31,6 +31,18 @@ class TestTheUrlOfADatabase:
     def test_without_a_word_on_tls_libpq_decides(self) -> None:
         assert "sslmode" not in DATABASE.url()
 
+    def test_a_database_that_is_still_to_be_made_is_named_by_libpqs_variables(self) -> None:
+        endpoint = DatabaseEndpoint(host="", port=5432, name="mlflow", user="mlflow")
+        assert endpoint.url().startswith("postgresql+psycopg://mlflow@/mlflow?")
+        read = make_url(endpoint.url())
+        assert (read.host, read.port) == (None, None)
+
+    def test_it_is_given_up_before_a_statement_is(self) -> None:
+        """A request that meets a vanished database ends within the 30 s that one statement has."""
+        query = make_url(DATABASE.url()).query
+        gone = int(str(query["tcp_user_timeout"])) // 1000
+        assert gone + int(str(query["connect_timeout"])) < 30
+
     def test_an_ipv6_address_stands_in_brackets(self) -> None:
         endpoint = DatabaseEndpoint(host="::1", port=5432, name="mlflow", user="mlflow")
         assert "@[::1]:5432/" in endpoint.url()

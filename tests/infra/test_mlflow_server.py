@@ -10,7 +10,11 @@ from infra.database_endpoint import DatabaseEndpoint
 from infra.mlflow_server import MlflowServer
 from tests.infra.stacks import DATABASE_URL, server, stack, wiring
 
-UVICORN = ("--uvicorn-opts", "--timeout-keep-alive 75 --timeout-graceful-shutdown 30")
+PROCESSES = (
+    *("--kind", "uvicorn", "--workers", "2", "--threads", "15"),
+    *("--keep-alive-seconds", "75", "--drain-seconds", "0", "--grace-seconds", "30"),
+    *("--database-wait-seconds", "90"),
+)
 
 LOOPBACK = "localhost,localhost:5000,127.0.0.1,127.0.0.1:5000,[::1],[::1]:5000"
 
@@ -18,13 +22,14 @@ ENVIRONMENT = {
     "MLFLOW_SERVER_ALLOWED_HOSTS": LOOPBACK,
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MALLOC_ARENA_MAX": "2",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "1800",
 }
 
 OF_A_DATABASE = {
-    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20",
-    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60",
+    "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "10",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "20",
     "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
     "PGOPTIONS": "-c statement_timeout=30s",
     "PGPASSFILE": "/srv/pgpass",
@@ -41,12 +46,12 @@ class TestTheLocalServer:
 
     def test_command(self) -> None:
         assert server(wired=wiring(prometheus_dir="/srv/prometheus")).command == (
-            *("python", "-m", "mlflow", "server"),
+            *("python", "-m", "mlflow_platform_server", "serve"),
             *("--backend-store-uri", DATABASE_URL),
-            *("--host", "127.0.0.1", "--port", "5000", "--workers", "4"),
+            *("--host", "127.0.0.1", "--port", "5000"),
+            *PROCESSES,
             *("--serve-artifacts", "--artifacts-destination", "/srv/artifacts"),
             *("--expose-prometheus", "/srv/prometheus"),
-            *UVICORN,
         )
 
     def test_environment(self) -> None:
@@ -63,33 +68,74 @@ class TestTheLocalServer:
         )
 
 
+class TestAServerInACloud:
+    """Nothing that a deployment still has to make stands in what is rendered before it."""
+
+    PLACE = DatabaseEndpoint(host="", port=5432, name="mlflow", user="mlflow", ssl_mode="require")
+
+    def test_the_databases_host_is_left_to_the_environment(self) -> None:
+        rendered = server(target="aws", wired=wiring(backend_store=self.PLACE, password_file=None))
+        url = option(rendered, "--backend-store-uri")
+        assert url.startswith("postgresql+psycopg://mlflow@/mlflow?")
+        assert url.endswith("&sslmode=require")
+        assert rendered.secret_environment == ("PGPASSWORD",)
+        assert "PGHOST" not in rendered.environment
+
+    @pytest.mark.parametrize("cloud", ["aws", "google"])
+    def test_a_token_instead_of_a_password(self, cloud: str) -> None:
+        rendered = server(
+            target="aws",
+            wired=wiring(backend_store=self.PLACE, password_file=None, database_login=cloud),
+        )
+        assert option(rendered, "--database-login") == cloud
+        assert rendered.secret_environment == ()
+        assert rendered.migration_command == (
+            *("python", "-m", "mlflow_platform_server", "migrate"),
+            *("--database-login", cloud, "--backend-store-uri", self.PLACE.url()),
+        )
+
+    def test_no_token_unless_asked_for(self) -> None:
+        assert "--database-login" not in server().command
+
+
 class TestShutdown:
     """The process and whoever stops it wait for the same time."""
 
-    def test_what_is_in_flight_is_answered_before_the_end(self) -> None:
-        rendered = server()
-        assert rendered.graceful_shutdown_seconds == 30
-        assert f"--timeout-graceful-shutdown {rendered.graceful_shutdown_seconds}" in UVICORN[1]
+    @pytest.mark.parametrize(
+        ("target", "drain", "grace", "whole"),
+        [("local", 0, 30, 35), ("aws", 10, 30, 45), ("gcp", 0, 8, 13)],
+    )
+    def test_draining_then_what_is_in_flight_then_the_end(
+        self, target: str, drain: int, grace: int, whole: int
+    ) -> None:
+        rendered = server(target=target)
+        assert option(rendered, "--drain-seconds") == str(drain)
+        assert option(rendered, "--grace-seconds") == str(grace)
+        assert (rendered.drain_seconds, rendered.graceful_shutdown_seconds) == (drain, whole)
 
 
 class TestEachSettingHasItsPlace:
     """A setting changes the part of the definition that it is about, and no other."""
 
-    def test_gunicorn(self) -> None:
-        rendered = server(serverKind="gunicorn")
-        assert option(rendered, "--gunicorn-opts") == (
-            "--worker-class gthread --threads 15 --timeout 120 --graceful-timeout 30"
-            " --keep-alive 75"
-        )
-        assert "--uvicorn-opts" not in rendered.command
+    @pytest.mark.parametrize(
+        ("key", "value", "flag"),
+        [
+            ("serverKind", "gunicorn", "--kind"),
+            ("serverHost", "::1", "--host"),
+            ("serverPort", "5001", "--port"),
+            ("serverWorkers", "3", "--workers"),
+            ("serverThreads", "7", "--threads"),
+            ("serverKeepAliveSeconds", "5", "--keep-alive-seconds"),
+            ("serverDrainSeconds", "4", "--drain-seconds"),
+            ("serverGraceSeconds", "9", "--grace-seconds"),
+        ],
+    )
+    def test_an_option_of_the_process(self, key: str, value: str, flag: str) -> None:
+        assert option(server({key: value}), flag) == value
 
-    def test_gunicorns_threads(self) -> None:
-        rendered = server(serverKind="gunicorn", serverThreads="7")
-        assert " --threads 7 " in option(rendered, "--gunicorn-opts")
-
-    def test_an_ipv6_address_in_the_form_each_process_reads(self) -> None:
-        assert option(server(serverHost="::1"), "--host") == "::1"
-        assert option(server(serverHost="::1", serverKind="gunicorn"), "--host") == "[::1]"
+    def test_an_access_log_is_asked_for(self) -> None:
+        assert "--access-log" in server(serverAccessLog="true").command
+        assert "--access-log" not in server().command
 
     def test_a_static_prefix(self) -> None:
         assert option(server(serverStaticPrefix="/mlflow"), "--static-prefix") == "/mlflow"
@@ -212,8 +258,8 @@ class TestASqliteFile:
         assert option(rendered, "--backend-store-uri") == uri
         assert option(rendered, "--workers") == "1"
         pool = {
-            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "20",
-            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "60",
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "10",
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "20",
             "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "1800",
         }
         assert rendered.environment == ENVIRONMENT | pool
@@ -225,7 +271,7 @@ class TestPoolNumbersCount:
     """MLflow takes 0 for "not set", so 0 is never rendered."""
 
     @pytest.mark.parametrize("kind", ["uvicorn", "gunicorn"])
-    @pytest.mark.parametrize("size", ["1", "30", "79", "80", "500", "auto"])
+    @pytest.mark.parametrize("size", ["1", "10", "29", "30", "500", "auto"])
     def test_never_zero(self, kind: str, size: str) -> None:
         environment = server(serverKind=kind, poolSize=size).environment
         assert int(environment["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"]) >= 1

@@ -16,7 +16,7 @@ from infra.database_endpoint import DatabaseEndpoint
 from infra.local.artifact_folder import ArtifactFolderProvider
 from infra.local.layout import Layout, interpreter
 from infra.local.migration import MigrationProvider
-from infra.local.mlflow_process import MlflowProcessProvider
+from infra.local.mlflow_process import SERVER_PACKAGE, MlflowProcessProvider
 from infra.local.password_file import PasswordFileProvider
 from infra.local.postgres import PostgresProvider
 from infra.local.postgres_binaries import binaries_version, binary_directory
@@ -161,7 +161,7 @@ class RealPlatform:
         }
 
     def server(self) -> Properties:
-        command = [interpreter(), "-m", "mlflow", "server"]
+        command = [interpreter(), "-m", "mlflow_platform_server", "serve"]
         command += ["--backend-store-uri", self.endpoint.url()]
         command += ["--host", "127.0.0.1", "--port", str(self.server_port), "--workers", "2"]
         command += ["--serve-artifacts", "--artifacts-destination", str(self.layout.artifacts)]
@@ -173,6 +173,7 @@ class RealPlatform:
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(self.pool_size),
+                "PYTHONPATH": str(SERVER_PACKAGE),
             },
             "secret_environment": {"MLFLOW_FLASK_SERVER_SECRET_KEY": "the-session-key"},
             "files": {},

@@ -85,7 +85,7 @@ class TestASettingOfTheServer:
         assert done.pop("server") == "update"
         assert set(done.values()) == {"same"}
         assert supervised(platform)["postgresql"] == database
-        environment = process(platform, "mlflow server").environ()
+        environment = process(platform, "mlflow_platform_server serve").environ()
         assert environment["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"] == str(platform.pool_size)
 
 
@@ -95,8 +95,7 @@ class TestKilled:
     @pytest.mark.parametrize(
         ("program", "victim"),
         [
-            ("mlflow", "-m mlflow server"),
-            ("mlflow", "-m uvicorn"),
+            ("mlflow", "-m mlflow_platform_server"),
             ("postgresql", "/bin/postgres -D"),
         ],
     )

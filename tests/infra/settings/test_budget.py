@@ -49,28 +49,42 @@ class TestArithmetic:
 class TestDerivedNumbers:
     """What the user leaves to the platform is filled in so that the budget holds."""
 
-    def test_uvicorn_on_two_cores(self) -> None:
-        settings = load(cores=2)
-        assert (settings.server.workers, settings.server.threads) == (2, 40)
-        assert settings.pool.size + settings.pool.max_overflow == 80
-
-    def test_gunicorn_gets_the_pool_of_ten_and_twenty(self) -> None:
+    @pytest.mark.parametrize("kind", ["uvicorn", "gunicorn"])
+    def test_two_cores_get_the_pool_of_ten_and_twenty(self, kind: str) -> None:
         """The numbers of the pooling fix this platform grew from."""
-        settings = load(serverKind="gunicorn")
-        assert settings.server.threads == 15
+        settings = load(cores=2, serverKind=kind)
+        assert (settings.server.workers, settings.server.threads) == (2, 15)
         assert (settings.pool.size, settings.pool.max_overflow) == (10, 20)
         assert settings.pool.recycle_seconds == 1800
 
-    @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (3, 3), (4, 4), (64, 4)])
-    def test_one_worker_per_core_up_to_four(self, cores: int, workers: int) -> None:
-        assert load(cores=cores).server.workers == workers
+    @pytest.mark.parametrize(
+        ("size", "cores", "workers", "threads"),
+        [
+            ("small", 64, 1, 10),
+            ("medium", 1, 1, 15),
+            ("medium", 64, 2, 15),
+            ("large", 3, 3, 15),
+            ("large", 64, 4, 15),
+        ],
+    )
+    def test_workers_and_threads_by_size_and_cores(
+        self, size: str, cores: int, workers: int, threads: int
+    ) -> None:
+        server = load(cores=cores, serverSize=size).server
+        assert (server.workers, server.threads) == (workers, threads)
+
+    def test_the_deploying_machines_cores_say_nothing_of_a_container(self) -> None:
+        assert load(cores=1, target="aws", serverSize="large").server.workers == 4
 
     def test_workers_are_lowered_to_what_an_external_database_has_room_for(self) -> None:
-        settings = load(cores=4, backendStoreUri=EXTERNAL, databaseMaxConnections="310")
+        """3 workers × (30 + 10 idle) + 10 reserved."""
+        settings = load(
+            cores=4, serverSize="large", backendStoreUri=EXTERNAL, databaseMaxConnections="130"
+        )
         assert settings.server.workers == 3
 
     def test_a_small_external_database_gets_a_smaller_pool_and_a_larger_burst(self) -> None:
-        settings = load(cores=4, backendStoreUri=EXTERNAL)
+        settings = load(cores=4, backendStoreUri=EXTERNAL, serverThreads="40")
         assert settings.server.workers == 1
         assert (settings.pool.size, settings.pool.max_overflow) == (10, 70)
         assert settings.database.max_connections == 100
@@ -89,13 +103,13 @@ class TestDerivedNumbers:
 
     def test_a_changed_pool_leaves_our_database_as_it_is(self) -> None:
         """PostgreSQL restarts for `max_connections`; a pool is the server's alone."""
-        small, large = load(poolSize="10"), load(poolSize="60")
+        small, large = load(poolSize="5"), load(poolSize="25")
         assert small.database.max_connections == large.database.max_connections
 
     def test_sqlite_has_one_worker_and_a_pool_that_cannot_deadlock(self) -> None:
         settings = load(cores=8, backendStoreUri="sqlite:///mlflow.db")
         assert settings.server.workers == 1
-        assert settings.pool.size + settings.pool.max_overflow == 80
+        assert settings.pool.size + settings.pool.max_overflow == 30
         assert settings.connection_budget is None
 
     def test_given_numbers_are_never_changed(self) -> None:
@@ -116,12 +130,12 @@ class TestRefusals:
     """A stack that breaks the budget is refused with the arithmetic and the way out."""
 
     def test_a_pool_that_deadlocks(self) -> None:
-        (found,) = problems(poolSize="10", poolMaxOverflow="20")
+        (found,) = problems(serverThreads="40", poolSize="10", poolMaxOverflow="20")
         assert found == (
             "mlflow-platform:poolMaxOverflow: gives a worker 10 + 20 = 30 connections, but it "
             "serves 40 requests at once and each log-batch holds 2: 40 × 2 = 80. With fewer it "
-            "deadlocks under load and loses metrics; raise poolMaxOverflow to 70, set serverKind "
-            "to gunicorn with serverThreads 15, or leave both at auto"
+            "deadlocks under load and loses metrics; raise poolMaxOverflow to 70, lower "
+            "serverThreads to 15, or leave both at auto"
         )
 
     def test_a_pool_that_deadlocks_on_sqlite(self) -> None:
@@ -133,15 +147,15 @@ class TestRefusals:
     def test_workers_that_an_external_database_cannot_hold(self) -> None:
         (found,) = problems(backendStoreUri=EXTERNAL, serverWorkers="4")
         assert found == (
-            "mlflow-platform:serverWorkers: does not fit: 1 replica × 4 workers × (20 + 60 in use "
-            "+ 20 idle in other pools) = 400 connections > 100 of the database − 10 reserved = 90."
-            " Past that PostgreSQL refuses connections; raise databaseMaxConnections to 410 (and "
+            "mlflow-platform:serverWorkers: does not fit: 1 replica × 4 workers × (10 + 20 in use "
+            "+ 10 idle in other pools) = 160 connections > 100 of the database − 10 reserved = 90."
+            " Past that PostgreSQL refuses connections; raise databaseMaxConnections to 170 (and "
             "the database with it), or lower serverReplicas, serverWorkers, poolSize or "
             "poolMaxOverflow"
         )
 
     def test_a_database_too_small_for_one_worker(self) -> None:
-        found = problems(backendStoreUri=EXTERNAL, databaseMaxConnections="50")
+        found = problems(backendStoreUri=EXTERNAL, databaseMaxConnections="40")
         assert len(found) == 1
         assert found[0].startswith("mlflow-platform:databaseMaxConnections: does not fit: ")
 

@@ -91,6 +91,7 @@ class TestEverySettingIsRead:
         "trackingUri": "http://mlflow.example:5000",
         "registryStoreUri": "postgresql://me@db.example/registry",
         "serverThreads": "7",
+        "serverMemoryMib": "777",
         "serverStaticPrefix": "/mlflow",
         "authAdminPassword": "correct horse battery",
         "poolTimeoutSeconds": "31",

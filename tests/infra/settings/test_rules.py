@@ -217,8 +217,21 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
         ),
         ({"cloudwatchEnabled": "true"}, "cloudwatchEnabled: is true and mlflow-platform:target is"),
     ],
-    "threads_are_settable": [
-        ({"serverThreads": "10"}, "serverThreads: is 10; a uvicorn worker serves 40 requests"),
+    "server_has_the_memory_it_starts_with": [
+        (
+            {"serverMemoryMib": "300", "target": "aws"},
+            "serverMemoryMib: is 300 and 2 workers need 448 to start",
+        ),
+    ],
+    "shape_is_asked_of_somebody": [
+        ({"serverCpus": "3"}, "serverCpus: is set and mlflow-platform:target is local"),
+        ({"serverMemoryMib": "4096"}, "serverMemoryMib: is set and mlflow-platform:target is"),
+    ],
+    "server_ends_before_it_is_killed": [
+        (
+            {"target": "gcp", "serverGraceSeconds": "10"},
+            "serverGraceSeconds: is 10 and serverDrainSeconds is 0, together 10: Cloud Run kills",
+        ),
     ],
     "request_timeout_is_settable": [
         (
@@ -266,13 +279,13 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
     ],
     "pool_serves_every_request": [
         (
-            {"poolSize": "10", "poolMaxOverflow": "20"},
-            "poolMaxOverflow: gives a worker 10 + 20 = 30",
+            {"poolSize": "10", "poolMaxOverflow": "19"},
+            "poolMaxOverflow: gives a worker 10 + 19 = 29",
         ),
     ],
     "pools_fit_the_database": [
         (
-            {"databaseMaxConnections": "100", "serverWorkers": "2"},
+            {"databaseMaxConnections": "60", "serverWorkers": "2"},
             "databaseMaxConnections: does not",
         ),
     ],

@@ -106,5 +106,5 @@ class TestScenarios:
         assert settings.server.tracking_uri == "http://localhost:5000"
         assert settings.database.host == "remote-db"
         assert settings.artifacts.store == "s3://mlflow-artifacts/"
-        assert settings.server.workers == 1
+        assert settings.server.workers == 2
         assert settings.database.max_connections == 100
