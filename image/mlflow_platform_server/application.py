@@ -12,7 +12,7 @@ import gc
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ def _open_stores(options: ServeOptions) -> None:
 
 
 @contextlib.contextmanager
-def _every_connection_closed_at_the_end() -> Iterator[None]:
+def _every_connection_closed_at_the_end() -> Generator[None]:
     """Two processes on one connection would read each other's answers."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine

@@ -114,7 +114,7 @@ def _postgresql_revision(uri: str, tokens: TokenSource | None, wait_seconds: flo
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            with psycopg.connect(conninfo, **_password(conninfo, tokens)) as connection:
+            with psycopg.connect(_with_token(conninfo, tokens)) as connection:
                 return _stored_revision(connection)
         except psycopg.errors.InsufficientPrivilege as error:
             raise CannotStart(
@@ -148,12 +148,12 @@ def _stored_revision(connection: Any) -> str | None:
     return str(row[0]) if row else None
 
 
-def _password(conninfo: str, tokens: TokenSource | None) -> dict[str, str]:
+def _with_token(conninfo: str, tokens: TokenSource | None) -> str:
     if tokens is None:
-        return {}
-    from psycopg.conninfo import conninfo_to_dict
+        return conninfo
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    return {"password": tokens.password_for(conninfo_to_dict(conninfo))}
+    return make_conninfo(conninfo, password=tokens.password_for(conninfo_to_dict(conninfo)))
 
 
 def _hopeless(message: str) -> str | None:

@@ -28,6 +28,7 @@ def migrate(uri: str, token: str) -> None:
         give_each_connection_its_token(tokens)
     import sqlalchemy
     from mlflow.store.db import utils
+    from sqlalchemy.exc import OperationalError
 
     engine = sqlalchemy.create_engine(uri)
     try:
@@ -40,7 +41,7 @@ def migrate(uri: str, token: str) -> None:
                 utils._initialize_tables(engine)
             else:
                 utils._upgrade_db(engine)
-    except sqlalchemy.exc.OperationalError as error:
+    except OperationalError as error:
         raise CannotStart(f"{shown(uri)} cannot be upgraded: {error.orig}") from None
     finally:
         engine.dispose()

@@ -128,9 +128,11 @@ class TestComingAndGoing:
     def test_the_grace_period_holds_pause_and_drain(self) -> None:
         deployed = deploy(stack(SMALL))
         pause = deployed.container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        options = deployed.container["command"][-1]
-        assert "--timeout-graceful-shutdown 30" in options
-        assert deployed.pod["terminationGracePeriodSeconds"] >= pause + 30
+        command = deployed.container["command"]
+        drain = int(command[command.index("--drain-seconds") + 1])
+        grace = int(command[command.index("--grace-seconds") + 1])
+        assert grace == 30
+        assert deployed.pod["terminationGracePeriodSeconds"] >= pause + drain + grace
 
     def test_servers_are_spread_over_nodes_that_take_pods(self) -> None:
         zone, node = deploy(stack_file("prod")).pod["topologySpreadConstraints"]

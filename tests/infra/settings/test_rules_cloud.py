@@ -341,7 +341,7 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
             ),
         ),
         (
-            {**AWS, "databaseInstanceClass": "db.t4g.small"},
+            {**AWS, "databaseInstanceClass": "db.t4g.small", "databaseMaxConnections": "340"},
             (
                 "databaseInstanceClass: is db.t4g.small with 2 GiB, enough for 225 connections, and "
                 "databaseMaxConnections is 340: choose a larger class, or lower "
