@@ -4,9 +4,10 @@ Owns its listeners and target group; who may connect stands in `load_balancer_fi
 come into the target group by a TargetGroupBinding (`infra.kubernetes`), so the way in outlives
 every rollout. It exists where `ingress` is not `none`, and then TLS is not optional.
 
-Its health check asks `/health` and not the readiness path: a load balancer sends neither a Host
-header that MLflow's allow-list has nor a password, and would get 403 or 401 from a server in good
-health. Readiness still decides, through Kubernetes: a pod that is not ready leaves the targets.
+Its health check asks what Kubernetes asks before it calls a pod ready, a real query; each pod has
+its own address among its allowed hosts, which is the Host header of that question. Only where
+MLflow wants a password is it `/health`: a load balancer has none. There readiness decides through
+Kubernetes alone, which takes a pod that is not ready out of the targets.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class LoadBalancer(pulumi.ComponentResource):
             target_type="ip",  # pods, without a hop over a node's port
             port=settings.server.port,
             protocol="HTTP",
-            health_check=health_check(probes(settings)["liveness"]),
+            health_check=health_check(probe(settings)),
             # As long as the server answers what it holds: shorter cuts requests off, longer keeps a
             # rollout waiting for nothing.
             deregistration_delay=GRACEFUL_SHUTDOWN_SECONDS,
@@ -190,18 +191,24 @@ def short_name(environment: str) -> str:
     return f"{naming.SERVICE}-{environment}"
 
 
-def health_check(probe: Probe) -> aws.lb.TargetGroupHealthCheckArgs:
+def probe(settings: PlatformSettings) -> Probe:
+    """What the load balancer asks a pod."""
+    has_password = settings.authentication.kind == "basic"
+    return probes(settings)["liveness" if has_password else "readiness"]
+
+
+def health_check(question: Probe) -> aws.lb.TargetGroupHealthCheckArgs:
     """A probe in the load balancer's terms, within what AWS takes."""
-    interval = min(max(probe.period_seconds, 5), 300)
+    interval = min(max(question.period_seconds, 5), 300)
     return aws.lb.TargetGroupHealthCheckArgs(
-        path=probe.path,
+        path=question.path,
         port="traffic-port",
         protocol="HTTP",
         matcher="200",
         interval=interval,
-        timeout=min(max(probe.timeout_seconds, 2), interval - 1),
+        timeout=min(max(question.timeout_seconds, 2), interval - 1),
         healthy_threshold=2,
-        unhealthy_threshold=min(max(probe.failure_threshold, 2), 10),
+        unhealthy_threshold=min(max(question.failure_threshold, 2), 10),
     )
 
 

@@ -95,25 +95,34 @@ class TestTargets:
             "port": 5000,
             "protocol": "HTTP",
             "healthCheck": {
-                "path": "/health",
+                "path": "/api/2.0/mlflow/experiments/search?max_results=1",
                 "port": "traffic-port",
                 "protocol": "HTTP",
                 "matcher": "200",
                 "interval": 10,
-                "timeout": 2,
+                "timeout": 5,
                 "healthyThreshold": 2,
-                "unhealthyThreshold": 6,
+                "unhealthyThreshold": 3,
             },
             "deregistrationDelay": GRACEFUL_SHUTDOWN_SECONDS,
             "loadBalancingAlgorithmType": "least_outstanding_requests",
         }
 
+    def test_a_server_with_passwords_is_asked_what_needs_none(self) -> None:
+        settings = aws_stack(PUBLIC)
+        inputs = balancer(settings).deployment.one("lb/targetGroup:TargetGroup").inputs
+        assert inputs["healthCheck"]["path"] == "/health"
+
     def test_health_moves_with_the_prefix(self) -> None:
         settings = aws_stack(
-            INTERNAL, serverStaticPrefix="/mlflow", trackingUri="https://mlflow.example.com/mlflow"
+            INTERNAL,
+            serverStaticPrefix="/mlflow",
+            trackingUri="https://mlflow.example.com/mlflow",
         )
         inputs = balancer(settings).deployment.one("lb/targetGroup:TargetGroup").inputs
-        assert inputs["healthCheck"]["path"] == "/mlflow/health"
+        assert inputs["healthCheck"]["path"] == (
+            "/mlflow/api/2.0/mlflow/experiments/search?max_results=1"
+        )
 
     def test_a_patient_probe_stays_within_awss_bounds(self) -> None:
         settings = aws_stack(INTERNAL, healthCheckTimeoutSeconds="10")
