@@ -21,7 +21,6 @@ import pulumi_aws as aws
 from infra import naming
 from infra.aws.load_balancer_firewall import HTTP, HTTPS, LoadBalancerFirewall
 from infra.aws.load_balancer_rules import forwarding, in_rules, public_hosts
-from infra.mlflow_server import GRACEFUL_SHUTDOWN_SECONDS
 from infra.server_probes import Probe, probes
 from infra.settings_model import PlatformSettings
 
@@ -120,7 +119,7 @@ class LoadBalancer(pulumi.ComponentResource):
             health_check=health_check(probe(settings)),
             # As long as the server answers what it holds: shorter cuts requests off, longer keeps a
             # rollout waiting for nothing.
-            deregistration_delay=GRACEFUL_SHUTDOWN_SECONDS,
+            deregistration_delay=settings.server.drain_seconds + settings.server.grace_seconds,
             # A search over all runs and a log-metric differ a thousandfold: count what is open.
             load_balancing_algorithm_type="least_outstanding_requests",
             opts=self._child,

@@ -9,7 +9,6 @@ import pytest
 from infra.aws.load_balancer import LoadBalancer, LoadBalancerWiring
 from infra.aws.load_balancer_firewall import PRIVATE_NETWORKS, allowed_networks
 from infra.aws.load_balancer_rules import public_hosts
-from infra.mlflow_server import GRACEFUL_SHUTDOWN_SECONDS
 from infra.server_address import allowed_hosts
 from infra.settings import PlatformSettings
 from tests.infra.aws.declared import ACCOUNT, REGION, Deployment, Outcome, deploy
@@ -104,7 +103,7 @@ class TestTargets:
                 "healthyThreshold": 2,
                 "unhealthyThreshold": 3,
             },
-            "deregistrationDelay": GRACEFUL_SHUTDOWN_SECONDS,
+            "deregistrationDelay": 40,
             "loadBalancingAlgorithmType": "least_outstanding_requests",
         }
 
