@@ -7,6 +7,7 @@ cloud SDK. The targets' platforms expose the same attributes; nothing below asks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +32,7 @@ class MlflowPlatform(Protocol):
     database_password: pulumi.Output[str] | None
     auth_admin_password: pulumi.Output[str] | None
     log_directory: pulumi.Output[str] | None
+    more_outputs: Mapping[str, pulumi.Input[object]]  # by attribute of PlatformOutputs
 
 
 class UnsupportedTargetError(pulumi.RunError):
@@ -48,11 +50,27 @@ def deploy(settings: PlatformSettings) -> MlflowPlatform:
         except LocalPlatformError as error:
             # What this machine lacks is for its owner to mend: a RunError has no traceback.
             raise pulumi.RunError(str(error)) from None
+    if settings.target == "aws":
+        from infra.aws.aws_platform import AwsPlatform
+
+        return AwsPlatform(naming.base_name(settings.environment), settings, _aws_region())
     raise UnsupportedTargetError(
         f"mlflow-platform:target is {settings.target!r}, whose components are not part of this "
-        "version: its settings load and are checked, and only `local` can be deployed; set "
-        "mlflow-platform:target to local, or deploy another stack with `make up STACK=local`"
+        "version: its settings load and are checked, and `local` and `aws` can be deployed; set "
+        "mlflow-platform:target to one of them, or deploy another stack, as with "
+        "`make up STACK=local`"
     )
+
+
+def _aws_region() -> str:
+    """Pulumi's own setting of the region, which every AWS stack must have."""
+    region = pulumi.Config("aws").get("region")
+    if not region:
+        raise pulumi.RunError(
+            "aws:region is not set, so nobody knows where to deploy: add it to the stack with "
+            "`pulumi config set aws:region eu-central-1`, or your own region"
+        )
+    return region
 
 
 def export(settings: PlatformSettings, platform: MlflowPlatform) -> None:
@@ -86,6 +104,7 @@ def export(settings: PlatformSettings, platform: MlflowPlatform) -> None:
             "database_user": database.user,
             "database_password": platform.database_password,
         }
+    values |= platform.more_outputs
     for item in fields(PlatformOutputs):
         if values.get(item.name) is not None:
             pulumi.export(camel_case(item.name), values[item.name])

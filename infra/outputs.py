@@ -27,7 +27,7 @@ class PlatformOutputs:
     experiment_name: str  # the experiment the four-stage check writes to
     artifact_root: str  # where artifact bytes end up
     backend_store: str  # SQLAlchemy URL without a password
-    authentication: str  # `off` or `basic`
+    authentication: str  # `off`, `basic` or `oidc`
     mlflow_version: str  # version of the deployed server
     connection_budget: str  # the arithmetic, in words
     client_environment: Mapping[str, str]  # what a training job sets
@@ -39,6 +39,21 @@ class PlatformOutputs:
     database_user: str | None = None
     database_password: str | None = field(default=None, repr=False)  # secret
     log_directory: str | None = None  # None: logs live in the cloud's own log service
+    # What operations and runbooks look a cloud's resources up by; None where there is none.
+    region: str | None = None
+    account: str | None = None  # AWS: the account's number
+    vpc_id: str | None = None
+    encryption_key_arn: str | None = None
+    database_identifier: str | None = None  # RDS: mlops-platform-<environment>-mlflow
+    database_secret_arn: str | None = None
+    artifact_bucket: str | None = None
+    cluster_name: str | None = None
+    kubernetes_namespace: str | None = None
+    server_role_arn: str | None = None
+    training_role_arn: str | None = None
+    load_balancer_dns_name: str | None = None  # what the name in trackingUri must lead to
+    alarm_topic_arn: str | None = None
+    backup_vault_name: str | None = None
 
     @classmethod
     def from_mapping(cls, outputs: Mapping[str, object]) -> PlatformOutputs:

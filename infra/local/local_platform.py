@@ -8,6 +8,7 @@ every other target's platform, so that nobody asks which one it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class LocalPlatform(pulumi.ComponentResource):
     database_password: pulumi.Output[str] | None
     auth_admin_password: pulumi.Output[str] | None
     log_directory: pulumi.Output[str] | None
+    more_outputs: Mapping[str, pulumi.Input[object]]
 
     def __init__(
         self, name: str, settings: PlatformSettings, opts: pulumi.ResourceOptions | None = None
@@ -67,6 +69,7 @@ class LocalPlatform(pulumi.ComponentResource):
             store if isinstance(store, str) else store.url()
         )
         self.log_directory = pulumi.Output.from_input(str(self._layout.logs))
+        self.more_outputs = {}
         self.register_outputs({"tracking_uri": self.tracking_uri})
 
     @property

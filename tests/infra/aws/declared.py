@@ -35,10 +35,22 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "aws:lb/targetGroup:TargetGroup": {"arnSuffix": "targetgroup/mlflow-test/73e2d6bc24d8a067"},
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:rds/instance:Instance": {
+        "address": "db.example.rds.amazonaws.com",
+        "resourceId": "db-ABC",
+        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:::rds!db-ABC"}],
+    },
+    "random:index/randomPassword:RandomPassword": {"result": "correct-horse-battery"},
+    "random:index/randomId:RandomId": {"hex": "0a1b2c3d"},
 }
 """What the provider would add to a resource's inputs."""
 
 FUNCTIONS: dict[str, dict[str, Any]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {
+        "names": [f"{REGION}{letter}" for letter in "abc"]
+    },
+    "aws:ec2/getVpc:getVpc": {"id": "vpc-theirs", "cidrBlock": "10.99.0.0/16"},
     "aws:eks/getAddonVersion:getAddonVersion": {"version": "v1.2.3-eksbuild.1"},
     "aws:eks/getCluster:getCluster": {
         "name": "theirs",
