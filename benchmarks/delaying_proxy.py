@@ -5,6 +5,9 @@ direction, and a new connection costs a round trip before its first byte. Bandwi
 It runs in a process of its own, so that it takes no time from what is measured.
 
     python benchmarks/delaying_proxy.py 127.0.0.1:5000 --round-trip-ms 25     prints its port
+
+`Distance` changes the distance while connections stay open: the proxy reads it, a line each, from
+its standard input, and ends where that ends.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import selectors
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from urllib.parse import urlsplit
 
@@ -26,7 +31,7 @@ class DelayingProxy:
     def __init__(self, host: str, port: int, *, round_trip_seconds: float) -> None:
         """Nothing listens yet."""
         self._target = (host, port)
-        self._round_trip = round_trip_seconds
+        self.round_trip_seconds = round_trip_seconds
 
     async def listen(self, port: int = 0) -> int:
         """Listen, on a free port by default; returns the port."""
@@ -34,7 +39,9 @@ class DelayingProxy:
         return int(server.sockets[0].getsockname()[1])
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(self._round_trip)  # the handshake that a distant server would take
+        await asyncio.sleep(
+            self.round_trip_seconds
+        )  # the handshake that a distant server would take
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
         except OSError:
@@ -68,7 +75,7 @@ class DelayingProxy:
                 data = await source.read(_CHUNK)
             except OSError:
                 data = b""
-            under_way.put_nowait((loop.time() + self._round_trip / 2, data))
+            under_way.put_nowait((loop.time() + self.round_trip_seconds / 2, data))
         with contextlib.suppress(OSError):
             await delivering
 
@@ -91,21 +98,81 @@ def delayed(tracking_uri: str, round_trip_ms: float) -> Generator[str]:
         child.stdout.close()
 
 
+class Distance:
+    """A proxy in a child process, whose distance can be changed while it carries.
+
+    The child answers nothing before its first line (its port), and ends when this process does.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        """Not there before the `with` block."""
+        self._target = f"{host}:{port}"
+        self._child: subprocess.Popen[str] | None = None
+        self.port = 0
+
+    def __enter__(self) -> Distance:
+        """Start it, with no distance."""
+        command = [sys.executable, __file__, self._target, "--round-trip-ms", "0", "--controlled"]
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C is for whoever stops it in order
+        )
+        assert self._child.stdout is not None
+        self.port = int(self._child.stdout.readline())
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop it."""
+        assert self._child is not None
+        self._child.kill()
+        self._child.communicate()
+
+    def set_round_trip_ms(self, milliseconds: float) -> None:
+        """Be so far away from now on; what is under way arrives when it was going to."""
+        assert self._child is not None
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(f"{milliseconds}\n")
+        self._child.stdin.flush()
+        self._child.stdout.readline()  # it has it
+
+
+def _follow(proxy: DelayingProxy, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """Set the distance to each line of standard input."""
+    for line in sys.stdin:
+        proxy.round_trip_seconds = float(line) / 1000
+        print("set", flush=True)
+    loop.call_soon_threadsafe(ended.set)
+
+
+def _precise_loop() -> asyncio.AbstractEventLoop:
+    """An event loop that waits in microseconds: epoll's, and libuv's, round up to milliseconds."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("target", help="host:port")
     parser.add_argument("--round-trip-ms", type=float, default=25.0)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--controlled", action="store_true", help="read the distance from stdin")
     arguments = parser.parse_args()
     host, _, port = arguments.target.rpartition(":")
     proxy = DelayingProxy(host, int(port), round_trip_seconds=arguments.round_trip_ms / 1000)
 
     async def serve() -> None:
         print(await proxy.listen(arguments.port), flush=True)
-        await asyncio.Event().wait()
+        ended = asyncio.Event()
+        if arguments.controlled:
+            following = (proxy, asyncio.get_running_loop(), ended)
+            threading.Thread(target=_follow, args=following, daemon=True).start()
+        await ended.wait()
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_precise_loop) as run:
+        run.run(serve())
     return 0
 
 

@@ -1,10 +1,14 @@
 """The distance that benchmarks measure through is the one that was asked for."""
 
 import asyncio
+import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.delaying_proxy import DelayingProxy
+import pytest
+
+from benchmarks.delaying_proxy import DelayingProxy, Distance
 
 ROUND_TRIP = 0.1
 
@@ -14,6 +18,13 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+def echo_once(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        while data := connection.recv(100):
+            connection.sendall(data)
 
 
 def through_proxy(
@@ -55,3 +66,29 @@ class TestDistance:
             assert await reader.read(-1) == sent
 
         through_proxy(talk)
+
+
+class TestDistanceThatChanges:
+    """A proxy in a child process is as far away as it was told last, on the same connection."""
+
+    def test_nearer_and_further(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=echo_once, args=(listener,), daemon=True).start()
+            with (
+                Distance("127.0.0.1", listener.getsockname()[1]) as distance,
+                socket.create_connection(("127.0.0.1", distance.port)) as connection,
+            ):
+                connection.sendall(b"a")
+                assert connection.recv(1) == b"a"
+                distance.set_round_trip_ms(ROUND_TRIP * 1000)
+                started = time.monotonic()
+                connection.sendall(b"b")
+                assert connection.recv(1) == b"b"
+                assert time.monotonic() - started >= ROUND_TRIP
+
+    def test_it_ends_with_the_block(self) -> None:
+        with Distance("127.0.0.1", 1) as distance:
+            port = distance.port
+            socket.create_connection(("127.0.0.1", port)).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
