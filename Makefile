@@ -11,6 +11,7 @@ STACK ?= local
 ENGINE ?= auto
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
+BENCHMARK_ARGS ?= --quick
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -94,6 +95,10 @@ password: setup ## Show the administrator's password of a stack with basic authe
 .PHONY: test
 test: setup-dev check ## Run lint, types and the whole test suite
 	@python -m pytest $(PYTEST_ARGS)
+
+.PHONY: benchmark
+benchmark: setup ## Compare default `mlflow server` with ours (BENCHMARK_ARGS=--full for everything)
+	@python -m benchmarks.server_comparison $(BENCHMARK_ARGS)
 
 .PHONY: check
 check: setup-dev ## Run lint, format check and strict types

@@ -44,9 +44,10 @@ class TestDocumentsAreTrue:
         named = {
             match[1]
             for command in shown_commands(path)
-            if (match := re.match(r"(?:\$ )?python -m ([a-z_]+)", command))
+            if (match := re.match(r"(?:\$ )?python -m ([a-z_]+(?:\.[a-z_]+)*)", command))
         }
-        ours = {name for name in named if name not in ("pip", "venv", "pytest", "mlflow")}
+        foreign = ("pip", "venv", "pytest", "mlflow")
+        ours = {name.replace(".", "/") for name in named if name not in foreign}
         homes = (ROOT, ROOT / "client", ROOT / "image")
         missing = [
             name

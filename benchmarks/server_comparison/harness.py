@@ -1,0 +1,336 @@
+"""The order of measurements: databases, cold starts, then every case on every variant in turn.
+
+Owns which server runs when. A cold start and its memory are measured alone: libraries that two
+servers map from the same files would otherwise be counted half for each. Then the variants of a
+group run side by side, and every repeat of a case goes to one and at once to the other, so that
+whatever else the machine does falls on both. A server that refused or forgot a request is started
+afresh before it is asked again. With distance to the database, servers are started behind a proxy:
+with none they are not, as its own work would be taken for theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+from benchmarks.delaying_proxy import Distance
+from benchmarks.server_comparison import load_generator, traffic
+from benchmarks.server_comparison.cases import LOG_METRIC, Case, Plan
+from benchmarks.server_comparison.load_generator import Job, LoadResult, Question
+from benchmarks.server_comparison.processes import (
+    cpu_seconds,
+    footprint,
+    tree,
+    watched_memory,
+)
+from benchmarks.server_comparison.results import (
+    CellRecord,
+    Results,
+    StartRecord,
+    VariantRecord,
+)
+from benchmarks.server_comparison.server import QUESTION, RunningServer, ServerFailedError
+from benchmarks.server_comparison.trivial_server import trivial_server
+from benchmarks.server_comparison.variants import Place, Variant
+from benchmarks.throwaway_postgres import ThrowawayPostgres, free_port
+
+MAX_CONNECTIONS = 500
+"""More than any variant opens: what runs out here is a server's own pool, not the database."""
+
+TEMPLATE = "template_of_all"
+IDLE_SECONDS = 2.0
+SLOW_FACTOR = 4
+"""A cell that lasted so many times its window is not repeated: its requests are the long ones."""
+
+WARM_UP = Case(operation=LOG_METRIC, clients=16, seconds=1.5, repeats=1)
+
+Progress = Callable[[str], None]
+
+
+class Comparison:
+    """One run of the benchmark; what is measured goes into `results` as it comes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        groups: Sequence[Sequence[Variant]],
+        results: Results,
+        *,
+        work: Path,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Nothing runs yet; `work` is a folder of its own."""
+        self._plan = plan
+        self._groups = groups
+        self._results = results
+        self._work = work
+        self._random = random.Random(seed)
+        self._progress = progress
+        self._cluster = ThrowawayPostgres(max_connections=MAX_CONNECTIONS)
+
+    def run(self) -> None:
+        """Measure everything; raises KeyboardInterrupt with nothing left running."""
+        self._results.ceiling = self._ceiling()
+        with self._cluster:
+            self._make_databases()
+            version = self._cluster.query("postgres", "SHOW server_version")[0][0]
+            self._results.machine["postgresql"] = str(version)
+            near = [case for case in self._plan.cases if not case.database_ms]
+            far = [case for case in self._plan.cases if case.database_ms]
+            for group in self._groups:
+                self._cold_starts(group)
+                if near:
+                    self._block(group, near, distant=False)
+                if far:
+                    self._block(group, far, distant=True)
+
+    def _make_databases(self) -> None:
+        self._progress("making the databases")
+        cluster = self._cluster
+        cluster.create(TEMPLATE)
+        uri = f"postgresql+psycopg://mlflow@127.0.0.1:{cluster.port}/{TEMPLATE}"
+        done = subprocess.run(
+            [sys.executable, "-m", "mlflow", "db", "upgrade", uri],
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+        if done.returncode != 0:
+            raise ServerFailedError(f"the schema could not be made:\n{done.stderr[-2000:]}")
+        if self._plan.search_runs:
+            traffic.fill_with_runs(cluster, TEMPLATE, self._plan.search_runs)
+        for group in self._groups:
+            for variant in group:
+                cluster.create(variant.name, template=TEMPLATE)
+
+    def _ceiling(self) -> dict[str, float]:
+        self._progress("what the load generator can ask at the most")
+        ceiling: dict[str, float] = {}
+        question = Question(method="POST", path="/trivial", body='{"step": @STEP@}' + " " * 100)
+        with trivial_server() as port:
+            for clients in (1, 64):
+                job = Job(
+                    host="127.0.0.1",
+                    port=port,
+                    questions=(question,) * clients,
+                    seconds=1.0,
+                    patience_seconds=5.0,
+                )
+                rate = load_generator.run(job).requests_per_second
+                ceiling["1_client" if clients == 1 else f"{clients}_clients"] = round(rate, 1)
+        return ceiling
+
+    def _place(self, variant: Variant, database_port: int) -> Place:
+        return Place(
+            folder=self._work / "servers" / variant.name,
+            port=free_port(),
+            database_port=database_port,
+            database=variant.name,
+        )
+
+    def _cold_starts(self, group: Sequence[Variant]) -> None:
+        for variant in group:
+            server = RunningServer(variant, self._place(variant, self._cluster.port), self._work)
+            self._results.variants.append(self._described(server))
+        for number in range(self._plan.cold_starts):
+            for variant in group:
+                with self._going_on(f"start of {variant.name}"):
+                    record = self._cold_start(variant)
+                    self._results.starts.append(record)
+                    self._progress(
+                        f"start {number + 1}/{self._plan.cold_starts} of {variant.name}: "
+                        f"{record.answer_seconds:.1f} s, {record.processes} processes, "
+                        f"{record.pss_mib:.0f} MiB"
+                    )
+
+    def _cold_start(self, variant: Variant) -> StartRecord:
+        place = self._place(variant, self._cluster.port)
+        server = RunningServer(variant, place, self._work)
+        try:
+            times = server.start()
+            server.warm_up()
+            before = server.cpu_seconds()
+            time.sleep(IDLE_SECONDS)  # what is measured: a server with nothing to do
+            idle = server.cpu_seconds() - before
+            held = footprint(server.pid, place.port, place.database_port)
+        finally:
+            server.stop()
+        return StartRecord(
+            variant=variant.name,
+            health_seconds=round(times.health, 3),
+            answer_seconds=round(times.answer, 3),
+            processes=held.processes,
+            workers=held.workers,
+            pss_mib=round(held.pss_mib, 1),
+            worker_pss_mib=round(held.worker_pss_mib, 1),
+            idle_cpu_percent=round(100 * idle / IDLE_SECONDS, 1),
+        )
+
+    def _described(self, server: RunningServer) -> VariantRecord:
+        command = " ".join(server.launch.command)
+        for folder, name in (
+            (str(server.place.folder), "…"),
+            (sys.prefix, "…"),
+            (str(self._work), "…"),
+        ):
+            command = command.replace(folder, name)
+        return VariantRecord(
+            name=server.variant.name, meaning=server.variant.meaning, command=command
+        )
+
+    def _block(self, group: Sequence[Variant], block: Sequence[Case], *, distant: bool) -> None:
+        with contextlib.ExitStack() as stack:
+            distance = stack.enter_context(Distance("127.0.0.1", self._cluster.port))
+            port = distance.port if distant else self._cluster.port
+            servers: list[RunningServer] = []
+            for variant in group:
+                server = RunningServer(variant, self._place(variant, port), self._work)
+                stack.callback(server.stop)
+                with self._going_on(f"start of {variant.name}"):
+                    self._start_warm(server)
+                    servers.append(server)
+            for number, case in enumerate(block, 1):
+                where = f"{'far' if distant else 'near'} {number}/{len(block)}"
+                self._case(case, servers, distance, where)
+
+    def _case(
+        self, case: Case, servers: Sequence[RunningServer], distance: Distance, where: str
+    ) -> None:
+        unfit: set[str] = set()
+        for repeat in range(case.repeats):
+            order = [server for server in servers if server.variant.name not in unfit]
+            if self._random.random() < 0.5:
+                order.reverse()
+            for server in order:
+                name = server.variant.name
+                with self._going_on(f"{case.title} on {name}"):
+                    distance.set_round_trip_ms(case.database_ms)
+                    record = self._cell(case, server, repeat)
+                    self._results.cells.append(record)
+                    self._progress(f"{where} {case.title}: {name} {_words(record)}")
+                    if record.failed or record.elapsed_seconds > SLOW_FACTOR * case.seconds:
+                        unfit.add(name)
+                    if record.failed:
+                        distance.set_round_trip_ms(0)
+                        server.stop()
+                        self._start_warm(server)
+
+    def _cell(self, case: Case, server: RunningServer, repeat: int) -> CellRecord:
+        ready = traffic.prepare(case, self._cluster, server.place.database, server.artifacts)
+        try:
+            with contextlib.ExitStack() as stack:
+                port = server.place.port
+                if case.client_ms:
+                    away = stack.enter_context(Distance("127.0.0.1", port))
+                    away.set_round_trip_ms(case.client_ms)
+                    port = away.port
+                memory: list[float] | None = None
+                if case.operation in traffic.FILE_BYTES:
+                    memory = stack.enter_context(watched_memory(server.pid))
+                server_cpu, database_cpu = server.cpu_seconds(), self._database_cpu()
+                result = load_generator.run(_job(case, server, ready.questions, port))
+                server_cpu = server.cpu_seconds() - server_cpu
+                database_cpu = self._database_cpu() - database_cpu
+            missing = _missing(result, ready.stored)
+        finally:
+            ready.clean_up()
+        return _record(case, server, repeat, result, missing, server_cpu, database_cpu, memory)
+
+    def _start_warm(self, server: RunningServer) -> None:
+        """Start it and let every worker log: the first write of each takes seconds."""
+        server.start()
+        server.warm_up()
+        ready = traffic.prepare(WARM_UP, self._cluster, server.place.database, server.artifacts)
+        load_generator.run(_job(WARM_UP, server, ready.questions, server.place.port))
+
+    def _database_cpu(self) -> float:
+        return cpu_seconds(tree(self._cluster.postmaster_pid))
+
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Generator[None]:
+        """What one variant cannot do is noted, and the rest is measured all the same."""
+        try:
+            yield
+        except (ServerFailedError, OSError, RuntimeError) as error:
+            self._results.skipped.append(f"{what}: {error}")
+            self._progress(f"not measured: {what}: {error}")
+
+
+def _job(case: Case, server: RunningServer, questions: tuple[Question, ...], port: int) -> Job:
+    return Job(
+        host="127.0.0.1",
+        port=port,
+        authority=f"127.0.0.1:{server.place.port}",  # the server's name, however far it is
+        questions=questions,
+        seconds=case.seconds,
+        patience_seconds=case.patience_seconds,
+        requests_per_client=case.requests_per_client,
+        warm_up=Question(method="POST", path=QUESTION[0], body=QUESTION[1]),
+    )
+
+
+def _missing(result: LoadResult, stored: Callable[[], list[int]] | None) -> int | None:
+    """Requests that were acknowledged and are not in the store."""
+    if stored is None:
+        return None
+    pairs = zip(result.acknowledged_by_client, stored(), strict=True)
+    return sum(max(0, acknowledged - found) for acknowledged, found in pairs)
+
+
+def _record(
+    case: Case,
+    server: RunningServer,
+    repeat: int,
+    result: LoadResult,
+    missing: int | None,
+    server_cpu: float,
+    database_cpu: float,
+    memory: list[float] | None,
+) -> CellRecord:
+    def each(seconds: float) -> float | None:
+        return round(1000 * seconds / result.acknowledged, 3) if result.acknowledged else None
+
+    return CellRecord(
+        variant=server.variant.name,
+        operation=case.operation,
+        clients=case.clients,
+        database_ms=case.database_ms,
+        client_ms=case.client_ms,
+        repeat=repeat,
+        seconds=case.seconds,
+        elapsed_seconds=round(result.elapsed_seconds, 3),
+        requests_per_second=round(result.requests_per_second, 3),
+        acknowledged=result.acknowledged,
+        errors=result.errors,
+        error_kinds=result.error_kinds,
+        unanswered=result.unanswered,
+        missing=missing,
+        p50_ms=result.p50_ms,
+        p95_ms=result.p95_ms,
+        p99_ms=result.p99_ms,
+        slowest_ms=result.slowest_ms,
+        server_cpu_ms_per_request=each(server_cpu),
+        database_cpu_ms_per_request=each(database_cpu),
+        generator_busy_percent=round(
+            100 * result.generator_cpu_seconds / max(result.elapsed_seconds, 1e-9), 1
+        ),
+        idle_pss_mib=round(memory[0], 1) if memory else None,
+        peak_pss_mib=round(max(memory), 1) if memory else None,
+    )
+
+
+def _words(record: CellRecord) -> str:
+    median = "–" if record.p50_ms is None else f"{record.p50_ms:.1f} ms"
+    text = f"{record.requests_per_second:.1f}/s, p50 {median}"
+    if record.failed:
+        text += f", {record.errors} errors, {record.unanswered} unanswered"
+    if record.missing:
+        text += f", {record.missing} MISSING"
+    return text
