@@ -60,7 +60,7 @@ endif
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
 up: stack ## Deploy the stack, pass the four-stage check, print the URL
@@ -91,6 +91,10 @@ down: stack ## Stop and remove the stack's resources; the local stack keeps its 
 .PHONY: password
 password: setup ## Show the administrator's password of a stack with basic authentication
 	@$(PULUMI) stack output authAdminPassword --show-secrets --stack $(STACK)
+
+.PHONY: kubernetes
+kubernetes: setup-dev ## Build (once) and start a real Kubernetes control plane for the simulated cloud
+	@python -m simulated_cloud.kubernetes up
 
 .PHONY: test
 test: setup-dev check ## Run lint, types and the whole test suite

@@ -25,6 +25,7 @@ class ConnectionBudget:
     """Connections wanted by a platform's servers and offered by its database."""
 
     replicas: int  # servers at their most
+    surge: int = 0  # more of them while a rollout replaces one by one
     workers: int  # processes of one server
     threads: int  # requests one worker serves at once
     pool_size: int  # connections a pool keeps open
@@ -50,7 +51,7 @@ class ConnectionBudget:
     @property
     def wanted(self) -> int:
         """Most connections all servers together have open."""
-        return self.replicas * self.workers * self.per_worker
+        return (self.replicas + self.surge) * self.workers * self.per_worker
 
     @property
     def available(self) -> int:
@@ -70,8 +71,11 @@ class ConnectionBudget:
     def describe(self) -> str:
         """The arithmetic in words, for an output and for messages."""
         sign = "≤" if self.fits_the_database else ">"
+        replicas = _count(self.replicas, "replica")
+        if self.surge:
+            replicas = f"({replicas} + {self.surge} during a rollout)"
         return (
-            f"{_count(self.replicas, 'replica')} × {_count(self.workers, 'worker')} × "
+            f"{replicas} × {_count(self.workers, 'worker')} × "
             f"({self.pool_size} + {self.max_overflow} in use"
             f" + {(self.stores - 1) * self.pool_size} idle in other pools)"
             f" = {self.wanted} connections {sign} "

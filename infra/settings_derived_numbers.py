@@ -23,6 +23,10 @@ A budget beyond it is refused by its rule.
 """
 
 
+ROLLING_SURGE = 1
+"""Servers that a Deployment starts before it ends one of the old version."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """What the numbers depend on beside the settings themselves."""
@@ -40,6 +44,7 @@ def derive_budget(parsed: Parsed, place: Place) -> ConnectionBudget:
     given = parsed.number_or_auto("databaseMaxConnections")
     budget = ConnectionBudget(
         replicas=parsed.number("serverReplicas"),
+        surge=ROLLING_SURGE if place.target == "aws" else 0,
         workers=1,
         threads=threads,
         pool_size=size,
@@ -120,7 +125,8 @@ def _with_room(budget: ConnectionBudget) -> ConnectionBudget:
     an update of the server alone, and PostgreSQL is not restarted for it.
     """
     largest_pool = CONNECTIONS_PER_REQUEST * budget.threads
-    largest = budget.replicas * budget.workers * budget.stores * largest_pool
+    servers = budget.replicas + budget.surge
+    largest = servers * budget.workers * budget.stores * largest_pool
     needed = max(budget.wanted, largest) + budget.reserved_connections
     rounded = -(-needed // 20) * 20
     room = min(max(POSTGRESQL_DEFAULT_MAX_CONNECTIONS, rounded), POSTGRESQL_MOST_CONNECTIONS)

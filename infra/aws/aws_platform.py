@@ -352,6 +352,4 @@ class AwsPlatform(pulumi.ComponentResource):
         return {key: value for key, value in outputs.items() if value is not None}
 
     def _child(self, *after: pulumi.Resource) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(
-            parent=self, providers=[self._aws], depends_on=list(after)
-        )
+        return pulumi.ResourceOptions(parent=self, providers=[self._aws], depends_on=list(after))

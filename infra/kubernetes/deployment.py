@@ -3,9 +3,10 @@
 Owns the pod of a server and how one replaces another. How many there are is the autoscaler's
 business, so no number of replicas stands here: an update would undo what it decided.
 
-How a pod goes: Kubernetes takes it out of the Service and at the same moment begins the pre-stop
-pause, in which requests that were sent to it before everybody knew are still answered. Then SIGTERM
-comes, requests in flight end, and after `termination_grace_period_seconds` the rest is cut off.
+How a pod goes: Kubernetes takes it out of the Service and sends SIGTERM at the same moment. The
+server itself goes on taking requests for `serverDrainSeconds`, since not everybody has heard of it
+yet (which is why there is no pre-stop pause here), then ends those in flight; what is left after
+`termination_grace_period_seconds` is cut off.
 """
 
 from __future__ import annotations
@@ -25,11 +26,8 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
     EmptyDirVolumeSourceArgs,
-    LifecycleArgs,
-    LifecycleHandlerArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
-    SleepActionArgs,
     TopologySpreadConstraintArgs,
     VolumeArgs,
     VolumeMountArgs,
@@ -50,6 +48,7 @@ from infra.kubernetes.pod_probes import http_probe, readiness_probe
 from infra.kubernetes.pod_security import container_security, pod_security, scratch
 from infra.kubernetes.resources import server_resources
 from infra.kubernetes.wiring import KubernetesWiring
+from infra.settings_derived_numbers import ROLLING_SURGE
 
 if TYPE_CHECKING:
     from infra.mlflow_server import MlflowServer
@@ -59,11 +58,8 @@ AUTH_CONFIG_DIR = "/etc/mlflow"
 AUTH_CONFIG_FILE = f"{AUTH_CONFIG_DIR}/basic_auth.ini"
 PROMETHEUS_DIR = "/run/mlflow-prometheus"
 
-PRE_STOP_SECONDS = 15
-"""Until every node and load balancer has heard that a pod is going; some take ten seconds."""
-
-GRACE_AFTER_DRAIN_SECONDS = 5
-"""Between the last answer and the end of the process."""
+KUBELET_SECONDS = 5
+"""Between the end of the process and the moment at which it would be killed."""
 
 MIN_READY_SECONDS = 10
 """A pod that answers once and dies is not counted as a success."""
@@ -99,7 +95,9 @@ def deployment(
             selector=LabelSelectorArgs(match_labels=selector()),
             strategy=DeploymentStrategyArgs(
                 type="RollingUpdate",
-                rolling_update=RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0),
+                rolling_update=RollingUpdateDeploymentArgs(
+                    max_surge=ROLLING_SURGE, max_unavailable=0
+                ),
             ),
             min_ready_seconds=MIN_READY_SECONDS,
             progress_deadline_seconds=PROGRESS_DEADLINE_SECONDS,
@@ -125,9 +123,7 @@ def _pod(settings: PlatformSettings, server: MlflowServer, wiring: KubernetesWir
         automount_service_account_token=False,
         # A Service `mlflow` would set MLFLOW_PORT, which `mlflow server` reads as its own.
         enable_service_links=False,
-        termination_grace_period_seconds=PRE_STOP_SECONDS
-        + server.graceful_shutdown_seconds
-        + GRACE_AFTER_DRAIN_SECONDS,
+        termination_grace_period_seconds=server.graceful_shutdown_seconds + KUBELET_SECONDS,
         security_context=pod_security(),
         topology_spread_constraints=_spread(settings),
         containers=[
@@ -141,9 +137,6 @@ def _pod(settings: PlatformSettings, server: MlflowServer, wiring: KubernetesWir
                 startup_probe=http_probe(server.startup),
                 readiness_probe=readiness_probe(settings, server),
                 liveness_probe=http_probe(server.liveness),
-                lifecycle=LifecycleArgs(
-                    pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=PRE_STOP_SECONDS))
-                ),
                 resources=server_resources(settings),
                 security_context=container_security(),
                 volume_mounts=mounts,

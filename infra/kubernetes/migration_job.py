@@ -1,7 +1,7 @@
 """The schema, brought to head before any server of a new version starts.
 
 Owns the Job `mlflow-migration-<hash>`: one pod upgrades the tracking schema, then (with basic
-authentication) the users' tables, and then looks whether both are where the new server wants them.
+authentication) the users' tables, and looks whether both are where the new server wants them.
 Its name carries a hash of what it runs, so that a new image is a new Job; the Deployment depends on
 it and is left alone when it fails. Two servers that meet an old schema would both try to change it.
 
@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
@@ -90,16 +90,18 @@ def migration_steps(
     settings: PlatformSettings, server: MlflowServer
 ) -> list[tuple[str, Sequence[str]]]:
     """What runs, one after the other: container name and command."""
-    store = server.migration_command[-1]
-    steps: list[tuple[str, Sequence[str]]] = [("upgrade", server.migration_command)]
     parts = ["tracking"]
     if settings.authentication.kind == "basic":
-        # Two servers that find no users' tables both make them, and one crashes.
-        upgrade = ("python", "-m", "mlflow.server.auth", "db", "upgrade", "--url", store)
-        steps.append(("upgrade-users", upgrade))
         parts.append("authentication")
-    check = ("python", "-c", CHECK.read_text(encoding="utf-8"), store, *parts)
-    return [*steps, ("verify-head", check)]
+    store, login = server.migration_command[-1], database_login(settings)
+    check = ("python", "-c", CHECK.read_text(encoding="utf-8"), store, login, *parts)
+    return [("upgrade", server.migration_command), ("verify-head", check)]
+
+
+def database_login(settings: PlatformSettings) -> Literal["password", "aws"]:
+    """How server and Job prove themselves to the database: with a password or an identity."""
+    ours = not settings.database.backend_store_uri
+    return "aws" if ours and settings.cloud.database.authentication == "iam" else "password"
 
 
 def _name(

@@ -22,7 +22,7 @@ from infra.kubernetes.deployment import AUTH_CONFIG_FILE, PROMETHEUS_DIR, deploy
 from infra.kubernetes.disruption_budget import disruption_budget
 from infra.kubernetes.ingress import ingress, target_group_binding
 from infra.kubernetes.labels import AUTH_CONFIG, NAMESPACE, labels
-from infra.kubernetes.migration_job import migration_job
+from infra.kubernetes.migration_job import database_login, migration_job
 from infra.kubernetes.namespace import namespace
 from infra.kubernetes.network_policy import network_policies
 from infra.kubernetes.prometheus_rules import prometheus_rules
@@ -168,6 +168,7 @@ def rendered_server(settings: PlatformSettings, wiring: KubernetesWiring) -> Mlf
         ServerWiring(
             backend_store=endpoint,
             artifact_root=wiring.artifact_root,
+            database_login=database_login(settings),
             auth_config_file=AUTH_CONFIG_FILE,
             prometheus_dir=PROMETHEUS_DIR if settings.telemetry.prometheus else None,
         ),

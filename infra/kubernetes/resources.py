@@ -15,12 +15,6 @@ from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 if TYPE_CHECKING:
     from infra.settings import PlatformSettings
 
-CPU_MILLIS_PER_WORKER = 500
-MEMORY_MIB_PER_WORKER = 512
-"""A worker takes 250 to 350 MiB after some thousand requests; the rest is for large answers."""
-
-MEMORY_MIB_OF_THE_PARENT = 256
-
 JOB_CPU_MILLIS = 250
 JOB_MEMORY_MIB = 1024
 JOB_SCRATCH_GIB = 1
@@ -28,10 +22,9 @@ JOB_SCRATCH_GIB = 1
 
 def server_resources(settings: PlatformSettings) -> ResourceRequirementsArgs:
     """Of the container that serves."""
-    workers = settings.server.workers
     return _resources(
-        cpu_millis=CPU_MILLIS_PER_WORKER * workers,
-        memory_mib=MEMORY_MIB_PER_WORKER * workers + MEMORY_MIB_OF_THE_PARENT,
+        cpu_millis=1000 * settings.server.cpus,
+        memory_mib=settings.server.memory_mib,
         disk_gib=settings.kubernetes.scratch_gib,
     )
 

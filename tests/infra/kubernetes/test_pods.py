@@ -125,14 +125,13 @@ class TestComingAndGoing:
         assert spec["selector"] == {"matchLabels": {"app": "mlflow"}}
         assert spec["progressDeadlineSeconds"] > 120
 
-    def test_the_grace_period_holds_pause_and_drain(self) -> None:
-        deployed = deploy(stack(SMALL))
-        pause = deployed.container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    def test_the_grace_period_holds_drain_and_requests_in_flight(self) -> None:
+        deployed = deploy(stack({**SMALL, "serverDrainSeconds": "12", "serverGraceSeconds": "60"}))
         command = deployed.container["command"]
-        drain = int(command[command.index("--drain-seconds") + 1])
-        grace = int(command[command.index("--grace-seconds") + 1])
-        assert grace == 30
-        assert deployed.pod["terminationGracePeriodSeconds"] >= pause + drain + grace
+        assert command[command.index("--drain-seconds") + 1] == "12"
+        assert command[command.index("--grace-seconds") + 1] == "60"
+        assert deployed.pod["terminationGracePeriodSeconds"] == 12 + 60 + 5 + 5
+        assert "lifecycle" not in deployed.container
 
     def test_servers_are_spread_over_nodes_that_take_pods(self) -> None:
         zone, node = deploy(stack_file("prod")).pod["topologySpreadConstraints"]
@@ -160,12 +159,18 @@ class TestTheSchemaComesFirst:
         (upgrade, command), (verify, check) = self.steps(SMALL)
         assert (upgrade, verify) == ("upgrade", "verify-head")
         assert command[:5] == ["python", "-m", "mlflow", "db", "upgrade"]
-        assert check[-2:] == [command[5], "tracking"]
+        assert check[-3:] == [command[5], "password", "tracking"]
 
     def test_users_have_tables_too(self) -> None:
-        names = [name for name, _ in self.steps(BASIC)]
-        assert names == ["upgrade", "upgrade-users", "verify-head"]
         assert self.steps(BASIC)[-1][1][-2:] == ["tracking", "authentication"]
+
+    def test_an_identity_takes_the_place_of_a_password(self) -> None:
+        (_, command), (_, check) = self.steps({**SMALL, "databaseAuthentication": "iam"})
+        assert command[:6] == [
+            *("python", "-m", "mlflow_platform_server", "migrate"),
+            *("--database-login", "aws"),
+        ]
+        assert check[-2:] == ["aws", "tracking"]
 
     def test_its_name_is_that_of_its_work(self) -> None:
         def name(**wiring: Any) -> str:
@@ -261,6 +266,7 @@ class TestNoCombinationIsDangerous:
         values = {item["name"]: item.get("value") for item in deployed.container["env"]}
         pool = int(values["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE"])
         overflow = int(values["MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"])
-        assert spec["maxReplicas"] * workers * (pool + overflow) <= budget.available
+        servers = spec["maxReplicas"] + 1  # while a rollout replaces one
+        assert servers * workers * (pool + overflow) <= budget.available
         for pod in deployed.pods():
             assert_restricted(pod)

@@ -46,6 +46,21 @@ class TestArithmetic:
         )
 
 
+    def test_a_rollout_has_one_server_more(self) -> None:
+        rolling = budget(surge=1, replicas=2, max_connections=610)
+        assert rolling.describe() == (
+            "(2 replicas + 1 during a rollout) × 2 workers × (20 + 60 in use + 20 idle in other "
+            "pools) = 600 connections ≤ 610 of the database − 10 reserved = 600"
+        )
+        assert not budget(surge=1, replicas=2, max_connections=609).fits_the_database
+
+    def test_a_deployment_is_counted_with_it_and_one_machine_without(self) -> None:
+        local, cluster = load(), load(target="aws")
+        assert local.connection_budget is not None
+        assert cluster.connection_budget is not None
+        assert (local.connection_budget.surge, cluster.connection_budget.surge) == (0, 1)
+
+
 class TestDerivedNumbers:
     """What the user leaves to the platform is filled in so that the budget holds."""
 
