@@ -35,6 +35,7 @@ from benchmarks.server_comparison.results import (
     read,
 )
 from benchmarks.server_comparison.server import ServerFailedError
+from infra.settings import SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".state" / "benchmark"
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         ServerFailedError,
         EnvironmentMissingError,
+        SettingsError,
         UnreadableResultsError,
         documents.DocumentError,
     ) as error:
@@ -90,10 +92,18 @@ def _plan(options: argparse.Namespace) -> cases.Plan:
 def _groups(options: argparse.Namespace) -> list[list[variants.Variant]]:
     """Those that run side by side; an ablation's one after the other."""
     if options.mode != "ablation":
-        return [list(variants.compared())]
+        return [list(variants.compared(_settings(options.setting)))]
     every = variants.ablation()
     wanted = options.variant or [item.name for item in every]
     return [[item] for item in every if item.name in wanted]
+
+
+def _settings(given: Sequence[str]) -> dict[str, str]:
+    """Settings of our stack, read as the program would read them."""
+    pairs = [item.partition("=") for item in given]
+    settings = {key: value for key, _, value in pairs}
+    load_settings(settings, stack="local", environ={})  # refused here, not in the midst
+    return settings
 
 
 def _measure(options: argparse.Namespace, plan: cases.Plan, folder: Path) -> Results:
@@ -103,7 +113,7 @@ def _measure(options: argparse.Namespace, plan: cases.Plan, folder: Path) -> Res
         mode=options.mode,
         options={
             **{name: getattr(options, name) for name in chosen},
-            "selection": [*options.case, *options.variant],
+            "selection": [*options.case, *options.variant, *options.setting],
             "cases": [asdict(case) for case in plan.cases],
         },
         machine=machine(),
@@ -119,20 +129,26 @@ def _measure(options: argparse.Namespace, plan: cases.Plan, folder: Path) -> Res
     comparison = Comparison(
         plan, _groups(options), results, work=WORK, seed=options.seed, progress=progress
     )
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _interrupt) for number in signals}
     try:
         comparison.run()
     except KeyboardInterrupt:
         results.interrupted = True
         progress("interrupted: nothing is left running, what was measured is written")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         results.wall_seconds = round(time.monotonic() - begun, 1)
         results.write(folder)
     return results
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """End in order, once: a second Ctrl-C would leave servers running."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    print("stopping the servers …", file=sys.stderr, flush=True)
     raise KeyboardInterrupt
 
 
@@ -172,6 +188,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         choices=[item.name for item in variants.ablation()],
         help="only this server of the ablation; repeatable",
+    )
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of our stack, such as serverSize=large; repeatable",
     )
     parser.add_argument("--list", action="store_true", help="print the cases and measure nothing")
     parser.add_argument("--seconds", type=float, help="of each cell; default: the plan's")

@@ -64,6 +64,7 @@ class Comparison:
         work: Path,
         seed: int,
         progress: Progress,
+        make_schema: Callable[[ThrowawayPostgres, str], None] | None = None,
     ) -> None:
         """Nothing runs yet; `work` is a folder of its own."""
         self._plan = plan
@@ -72,6 +73,7 @@ class Comparison:
         self._work = work
         self._random = random.Random(seed)
         self._progress = progress
+        self._make_schema = make_schema or mlflow_schema
         self._cluster = ThrowawayPostgres(max_connections=MAX_CONNECTIONS)
 
     def run(self) -> None:
@@ -94,16 +96,7 @@ class Comparison:
         self._progress("making the databases")
         cluster = self._cluster
         cluster.create(TEMPLATE)
-        uri = f"postgresql+psycopg://mlflow@127.0.0.1:{cluster.port}/{TEMPLATE}"
-        done = subprocess.run(
-            [sys.executable, "-m", "mlflow", "db", "upgrade", uri],
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=True,
-        )
-        if done.returncode != 0:
-            raise ServerFailedError(f"the schema could not be made:\n{done.stderr[-2000:]}")
+        self._make_schema(cluster, TEMPLATE)
         if self._plan.search_runs:
             traffic.fill_with_runs(cluster, TEMPLATE, self._plan.search_runs)
         for group in self._groups:
@@ -261,6 +254,20 @@ class Comparison:
         except (ServerFailedError, OSError, RuntimeError) as error:
             self._results.skipped.append(f"{what}: {error}")
             self._progress(f"not measured: {what}: {error}")
+
+
+def mlflow_schema(cluster: ThrowawayPostgres, database: str) -> None:
+    """The tables of the installed MLflow, as its own migrations make them."""
+    uri = f"postgresql+psycopg://mlflow@127.0.0.1:{cluster.port}/{database}"
+    done = subprocess.run(
+        [sys.executable, "-m", "mlflow", "db", "upgrade", uri],
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    if done.returncode != 0:
+        raise ServerFailedError(f"the schema could not be made:\n{done.stderr[-2000:]}")
 
 
 def _job(case: Case, server: RunningServer, questions: tuple[Question, ...], port: int) -> Job:

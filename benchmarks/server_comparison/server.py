@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from benchmarks.server_comparison.processes import cpu_seconds, tree
 from benchmarks.server_comparison.variants import Launch, Place, Variant
 
 START_SECONDS = 180.0
-STOP_SECONDS = 15.0
+STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
 WARM_UP_CONNECTIONS = 32
 QUESTION = ("/api/2.0/mlflow/experiments/search", '{"max_results": 1}')
@@ -78,6 +77,12 @@ class RunningServer:
 
     def start(self) -> StartTimes:
         """Start it and wait until it answers a question to the database."""
+        begun = self.launch_process()
+        health = self._wait_for("GET", "/health", "") - begun
+        return StartTimes(health=health, answer=self._wait_for("POST", *QUESTION) - begun)
+
+    def launch_process(self) -> float:
+        """Only start it; returns when that was."""
         launch = self.launch
         self.place.folder.mkdir(parents=True, exist_ok=True)
         launch.artifacts.mkdir(exist_ok=True)
@@ -94,8 +99,7 @@ class RunningServer:
                 stderr=log,
                 start_new_session=True,
             )
-        health = self._wait_for("GET", "/health", "") - begun
-        return StartTimes(health=health, answer=self._wait_for("POST", *QUESTION) - begun)
+        return begun
 
     def warm_up(self) -> None:
         """Let every worker answer: each loads what it needs with its first question."""
@@ -117,17 +121,20 @@ class RunningServer:
         return cpu_seconds(tree(self.pid))
 
     def stop(self) -> None:
-        """End it and whatever it started, and remove what it left in shared memory."""
+        """Kill it and whatever it started, and remove what it left in shared memory.
+
+        Not asked to end: how long a server drains is not what is measured here.
+        """
         if self._process is None:
             return
-        processes = _family(self._process.pid)
-        leftovers = {path for process in processes for path in _shared_memory_folders(process)}
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
-        for process in {*alive, *_family(self._process.pid)}:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        leftovers: set[Path] = set()
+        # Until none is left: one that is being killed may just have started another.
+        while family := _family(self._process.pid):
+            for process in family:
+                leftovers |= _shared_memory_folders(process)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(family, timeout=STOP_SECONDS)
         self._process.wait()
         self._process = None
         for folder in leftovers:
@@ -171,10 +178,17 @@ def _family(pid: int) -> list[psutil.Process]:
     """All that descend from a process, and all of its session (orphans included)."""
     found = {process.pid: process for process in tree(pid)}
     for process in psutil.process_iter():
-        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if process.pid not in found and os.getsid(process.pid) == pid:
                 found[process.pid] = process
-    return list(found.values())
+    return [process for process in found.values() if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _shared_memory_folders(process: psutil.Process) -> set[Path]:

@@ -120,9 +120,13 @@ def rendered_profile(place: Place, settings: Mapping[str, str]) -> MlflowServer:
     return render(checked, wiring)
 
 
-def compared() -> tuple[Variant, Variant]:
-    """The two of the comparison."""
-    return default(), profile()
+def compared(settings: Mapping[str, str] | None = None) -> tuple[Variant, Variant]:
+    """The two of the comparison; `settings` are those of our stack."""
+    if not settings:
+        return default(), profile()
+    given = ", ".join(f"{key}: {value}" for key, value in settings.items())
+    meaning = f"what `infra.mlflow_server` renders for a stack with {given}"
+    return default(), profile(meaning=meaning, settings=settings)
 
 
 def ablation() -> tuple[Variant, ...]:
