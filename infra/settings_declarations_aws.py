@@ -68,6 +68,14 @@ AWS_DECLARATIONS: tuple[Declaration, ...] = (
     boolean("clusterPublicEndpoint", False, "The cluster's API answers on the internet too."),
     array("clusterPublicEndpointCidrs", "Networks that may call the public endpoint."),
     array("clusterAdminArns", "IAM roles that administer the cluster, beside who made it."),
+    string(
+        "clusterControllers",
+        "install",
+        "Who installs the controllers that the stack needs (load balancer, External Secrets): the "
+        "platform (install) or the cluster's owner (expect).",
+        "install",
+        "expect",
+    ),
     array("nodeInstanceTypes", "EC2 types of the cluster's nodes; empty: m7i.large."),
     integer("nodeMinimum", 2, "Fewest nodes of the cluster.", 1, 100),
     integer("nodeMaximum", 4, "Most nodes of the cluster.", 1, 100),

@@ -12,6 +12,7 @@ from infra.settings_kinds import AUTO
 from infra.settings_model_aws import (
     AwsSettings,
     BackupSettings,
+    ClusterControllers,
     ClusterSettings,
     EncryptionSettings,
     LoadBalancerSettings,
@@ -132,6 +133,7 @@ def _cluster(parsed: Parsed) -> ClusterSettings:
         public_endpoint=parsed.flag("clusterPublicEndpoint"),
         public_endpoint_cidrs=parsed.names("clusterPublicEndpointCidrs"),
         admin_arns=parsed.names("clusterAdminArns"),
+        controllers=cast("ClusterControllers", parsed.text("clusterControllers")),
         node_instance_types=parsed.names("nodeInstanceTypes") or DEFAULT_NODE_INSTANCE_TYPES,
         node_minimum=parsed.number("nodeMinimum"),
         node_maximum=parsed.number("nodeMaximum"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 NatGateways = Literal["none", "one", "per-zone"]
+ClusterControllers = Literal["install", "expect"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,7 @@ class ClusterSettings:
     public_endpoint: bool
     public_endpoint_cidrs: tuple[str, ...]
     admin_arns: tuple[str, ...]
+    controllers: ClusterControllers  # who installs those that the stack needs
     node_instance_types: tuple[str, ...]  # never empty
     node_minimum: int
     node_maximum: int

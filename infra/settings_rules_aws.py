@@ -199,6 +199,24 @@ def cluster_is_made_or_adopted(settings: PlatformSettings, parsed: Parsed) -> It
         )
 
 
+def controllers_of_an_adopted_cluster_are_chosen(
+    settings: PlatformSettings, parsed: Parsed
+) -> Iterator[Problem]:
+    """Two load balancer controllers in one cluster undo each other's work; none serves nobody."""
+    needed = settings.cloud.ingress != "none" or settings.kubernetes.external_secrets
+    if (
+        settings.target == "aws"
+        and settings.aws.cluster.existing_name
+        and needed
+        and "clusterControllers" not in parsed.given
+    ):
+        yield problem(
+            "clusterControllers",
+            "is not set and mlflow-platform:existingClusterName names a cluster that may have its "
+            "own: set it to expect where the cluster has the controllers, or to install",
+        )
+
+
 def cluster_can_be_made(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
     """What EKS refuses, or takes and opens to the world."""
     del parsed
@@ -340,6 +358,7 @@ AWS_RULES = (
     instance_carries_its_connections,
     windows_do_not_meet,
     cluster_is_made_or_adopted,
+    controllers_of_an_adopted_cluster_are_chosen,
     cluster_can_be_made,
     load_balancer_has_what_it_needs,
     nothing_is_said_of_a_plan_that_is_off,

@@ -390,6 +390,16 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
             ),
         ),
     ],
+    "controllers_of_an_adopted_cluster_are_chosen": [
+        (
+            {**ADOPTED, **INTERNAL, "existingClusterName": "theirs"},
+            (
+                "clusterControllers: is not set and mlflow-platform:existingClusterName names a "
+                "cluster that may have its own: set it to expect where the cluster has the "
+                "controllers, or to install"
+            ),
+        ),
+    ],
     "cluster_can_be_made": [
         (
             {**AWS, "kubernetesVersion": "1.3"},
@@ -558,6 +568,12 @@ class TestLetThrough:
             OIDC,
             ADOPTED,
             {**ADOPTED, "existingClusterName": "theirs"},
+            {
+                **ADOPTED,
+                **INTERNAL,
+                "existingClusterName": "theirs",
+                "clusterControllers": "expect",
+            },
             {**PROD, "natGateways": "none", "vpcInterfaceEndpoints": "true"},
             {**PROD, "protection": "standard", "artifactForceDestroy": "true"},
             {
