@@ -22,6 +22,7 @@ from infra.aws.alarms_database import database_alarms
 from infra.aws.alarms_server import LoadBalancerDimensions, server_alarms
 from infra.aws.artifact_location import ArtifactLocation, adopted_artifacts, made_artifacts
 from infra.aws.backup import BackupPlan, BackupWiring
+from infra.aws.cluster_controllers import ClusterControllers, ClusterControllersWiring
 from infra.aws.container_logs import ContainerLogs, ContainerLogsWiring
 from infra.aws.container_registry import ContainerRegistry, RegistryWiring
 from infra.aws.dashboard import Dashboard
@@ -252,6 +253,7 @@ class AwsPlatform(pulumi.ComponentResource):
             *self._cluster.ready,
             *self._artifacts.ready,
             self._server_role,
+            *self._controllers(provider).ready,
         ]
         if balancer is not None:
             before += balancer.ready
@@ -272,6 +274,27 @@ class AwsPlatform(pulumi.ComponentResource):
                 client_namespaces=(settings.aws.cluster.training_namespace,),
             ),
             opts=pulumi.ResourceOptions(parent=self, providers=[provider], depends_on=before),
+        )
+
+    def _controllers(self, provider: kubernetes.Provider) -> ClusterControllers:
+        secret_arn = self._database.password_secret_arn
+        return ClusterControllers(
+            f"{self._name}-controllers",
+            self._settings,
+            ClusterControllersWiring(
+                region=self._region,
+                cluster_name=self._cluster_name,
+                identity=self._cluster.identity,
+                vpc_id=self._network.vpc_id,
+                target_group_arn=self._balancer.target_group_arn if self._balancer else None,
+                secret_arns=() if secret_arn is None else (secret_arn,),
+                key_arn=self._key.arn,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                providers=[self._aws, provider],
+                depends_on=list(self._cluster.ready),
+            ),
         )
 
     def _backup(self) -> BackupPlan | None:
