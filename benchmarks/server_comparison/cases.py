@@ -105,8 +105,8 @@ def full() -> Plan:
 def ablation() -> Plan:
     """What shows a single cause: few cases, many variants."""
     cases = [
-        *_each((LOG_METRIC,), (1, 32), seconds=3, repeats=3),
-        *_each((LOG_BATCH_100,), (32,), seconds=10, repeats=1),
+        *_each((LOG_METRIC,), (1, 32), seconds=3, repeats=2),
+        *_each((LOG_BATCH_100,), (64,), seconds=10, repeats=1),
         *_far((LOG_BATCH_100,), (25.0,), seconds=4, repeats=2),
     ]
     return Plan(name="ablation", cases=tuple(cases), cold_starts=2, search_runs=0)

@@ -37,6 +37,7 @@ def write(results: Results, page: Path = PAGE, pictures: Path = PICTURES) -> Non
                 *_tables(results),
                 report.files_table(results),
                 report.errors_list(results),
+                report.not_measured(results),
                 *(f"![{name}]({pictures.name}/{name})" for name in names),
             ],
         }
@@ -62,8 +63,6 @@ def _tables(results: Results) -> list[str]:
 def _problem(results: Results) -> str:
     if results.interrupted:
         return "the run was interrupted"
-    if results.skipped:
-        return f"{len(results.skipped)} measurements could not be made"
     if results.mode == "quick" or results.options.get("selection"):
         return "it shows whole runs: use --full or --ablation without a selection"
     return ""

@@ -41,7 +41,7 @@ def markdown(results: Results, *, plots: Sequence[str] = ()) -> str:
     if errors := errors_list(results):
         parts += ["## Errors", errors]
     if results.skipped:
-        parts += ["## Not measured", "\n".join(f"- {_one_line(item)}" for item in results.skipped)]
+        parts += ["## Not measured", not_measured(results)]
     parts += [f"![{name}]({name})" for name in plots]
     return "\n\n".join(parts) + "\n"
 
@@ -158,6 +158,11 @@ def errors_list(results: Results) -> str:
             lines.append(f"- {where}: {item.unanswered} unanswered when patience ended")
         lines += [f"- {where}: `{_one_line(kind)}`" for kind in item.error_kinds]
     return "\n".join(lines)
+
+
+def not_measured(results: Results) -> str:
+    """What could not be looked at, and why."""
+    return "\n".join(f"- not measured: {_one_line(item)}" for item in results.skipped)
 
 
 def table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

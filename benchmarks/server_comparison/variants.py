@@ -155,5 +155,13 @@ def ablation() -> tuple[Variant, ...]:
             "with gunicorn, two workers of 15 threads",
             options=("--workers", "2", "--gunicorn-opts", "--worker-class gthread --threads 15"),
         ),
+        default(
+            "all_of_it",
+            "with uvloop, httptools, psycopg 3, the large pool, two workers and no job execution",
+            driver="postgresql+psycopg",
+            options=("--workers", "2"),
+            environment=large_pool | no_jobs,
+            packages=("uvloop", "httptools", "psycopg[binary]"),
+        ),
         profile(),
     )

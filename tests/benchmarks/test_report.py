@@ -103,7 +103,7 @@ class TestMarkdown:
         results.skipped = ["start of profile: it ended\nTraceback …"]
         results.interrupted = True
         text = report.markdown(results)
-        assert "## Not measured\n\n- start of profile: it ended\n" in text
+        assert "## Not measured\n\n- not measured: start of profile: it ended\n" in text
         assert "(interrupted)" in text
 
     def test_nothing_acknowledged_has_no_latency(self) -> None:
@@ -173,7 +173,6 @@ class TestThePage:
         ("change", "why"),
         [
             ({"interrupted": True}, "the run was interrupted"),
-            ({"skipped": ["one"]}, "1 measurements could not be made"),
             (
                 {"mode": "quick"},
                 "it shows whole runs: use --full or --ablation without a selection",
