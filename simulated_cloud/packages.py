@@ -35,4 +35,14 @@ def _random(parts: Parts) -> Package:  # noqa: ARG001
     return RandomPackage()
 
 
-PACKAGES: Mapping[str, Callable[[Parts], Package]] = {"aws": _aws, "random": _random}
+def _kubernetes(parts: Parts) -> Package:
+    from simulated_cloud.kubernetes.package import KubernetesPackage
+
+    return KubernetesPackage(parts.store)
+
+
+PACKAGES: Mapping[str, Callable[[Parts], Package]] = {
+    "aws": _aws,
+    "kubernetes": _kubernetes,
+    "random": _random,
+}

@@ -139,6 +139,7 @@ class SimulatedProvider(_Base):
             type_, call = self._about(request, context)
             inputs = from_struct(request.properties)
             if request.preview:
+                type_.rehearse(call, inputs)
                 return _pb.CreateResponse(properties=to_struct(type_.planned(inputs)))
             identity = type_.create(call, type_.effective(inputs))
             outputs = self._read(type_, call, identity, inputs, inputs)
@@ -151,6 +152,7 @@ class SimulatedProvider(_Base):
             old_inputs, olds = from_struct(request.old_inputs), from_struct(request.olds)
             inputs = from_struct(request.news)
             if request.preview:
+                type_.rehearse(call, inputs)
                 planned = type_.planned_update(olds, inputs)
                 return _pb.UpdateResponse(properties=to_struct(planned))
             changed = frozenset(_top(d.path) for d in type_.differences(old_inputs, inputs))

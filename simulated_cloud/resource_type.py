@@ -80,6 +80,9 @@ class ResourceType(Generic[CloudT]):
         """Yield what the cloud would refuse in the known inputs, without looking at the cloud."""
         return ()
 
+    def rehearse(self, call: Call[CloudT], inputs: Properties) -> None:
+        """Ask a cloud that can rehearse whether it would take the inputs; part of a preview."""
+
     def create(self, call: Call[CloudT], inputs: Properties) -> str:
         """Make the resource; return its id. `inputs` have their defaults filled in."""
         raise NotImplementedError

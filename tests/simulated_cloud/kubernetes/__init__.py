@@ -1,0 +1,1 @@
+"""The kubernetes provider and the control plane behind it."""
