@@ -128,6 +128,7 @@ def _environment(settings: PlatformSettings, wiring: ServerWiring) -> dict[str, 
         "MALLOC_ARENA_MAX": "2",
         # Job runners and schedulers cost a process of 180 MB that tracking does not use.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": _flag(settings.server.job_execution),
+        "MLFLOW_PLATFORM_TRACKING_STORE": settings.server.tracking_store,
         # The server is itself a client of the store it serves artifacts from.
         "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": str(settings.timeouts.server_artifact_seconds),
         # SQLite too: its pool deadlocks as PostgreSQL's does when it is too small.

@@ -99,6 +99,13 @@ DECLARATIONS: tuple[Declaration, ...] = (
     array("corsAllowedOrigins", "Web origins that may call the API from a browser."),
     string("trackingUri", "", "Address clients use; empty: where the server listens."),
     boolean("serverJobExecution", False, "Run MLflow's job runner beside the server (180 MB)."),
+    string(
+        "serverTrackingStore",
+        "fast",
+        "How PostgreSQL is written: one round trip a call (fast) or by MLflow's own store (mlflow).",
+        "fast",
+        "mlflow",
+    ),
     # Backend store and pool
     secret(
         "backendStoreUri",

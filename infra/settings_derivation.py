@@ -33,6 +33,7 @@ from infra.settings_model import (
     Target,
     TelemetrySettings,
     TimeoutSettings,
+    TrackingStore,
 )
 from infra.settings_parsing import Parsed, Problem, qualified
 from infra.settings_server_size import shape_of
@@ -81,6 +82,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             cors_allowed_origins=parsed.names("corsAllowedOrigins"),
             tracking_uri=parsed.text("trackingUri").rstrip("/"),
             job_execution=parsed.flag("serverJobExecution"),
+            tracking_store=cast("TrackingStore", parsed.text("serverTrackingStore")),
         ),
         pool=PoolSettings(
             size=budget.pool_size,

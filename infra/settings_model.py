@@ -16,6 +16,7 @@ from infra.settings_model_cloud import CloudSettings
 from infra.settings_model_kubernetes import KubernetesSettings
 
 Target = Literal["local", "aws", "gcp"]
+TrackingStore = Literal["fast", "mlflow"]
 ServerKind = Literal["uvicorn", "gunicorn"]
 SizeName = Literal["small", "medium", "large"]
 DatabaseEngine = Literal["postgresql", "sqlite"]
@@ -45,6 +46,7 @@ class ServerSettings:
     cors_allowed_origins: tuple[str, ...]  # web origins that may call the API
     tracking_uri: str  # what clients use; "" = where the server listens
     job_execution: bool  # MLflow's job runner (180 MB more)
+    tracking_store: TrackingStore  # who writes metrics, parameters, tags and runs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

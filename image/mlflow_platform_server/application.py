@@ -91,6 +91,8 @@ def _open_stores(options: ServeOptions) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.server import handlers
 
+    if os.environ.get("MLFLOW_PLATFORM_TRACKING_STORE") == "fast":
+        importlib.import_module("mlflow_platform_server.tracking_store").register()
     try:
         handlers.initialize_backend_stores(
             options.backend_store_uri,

@@ -60,9 +60,13 @@ class TestNamesExist:
         assert len(theirs) > 10
         assert [name for name in sorted(theirs) if f'"{name}"' not in known] == []
 
-    def test_variables_of_our_client(self) -> None:
-        package = ROOT / "client" / "mlflow_platform_client"
-        known = "\n".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    def test_variables_of_our_client_and_server(self) -> None:
+        packages = ("client/mlflow_platform_client", "image/mlflow_platform_server")
+        known = "\n".join(
+            path.read_text(encoding="utf-8")
+            for package in packages
+            for path in (ROOT / package).glob("*.py")
+        )
         named = set(re.findall(r"`MLFLOW_PLATFORM_([A-Z_]+)`", TEXT))
         assert [name for name in sorted(named) if name not in known.upper()] == []
 
