@@ -102,7 +102,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     string(
         "serverTrackingStore",
         "fast",
-        "How PostgreSQL is written: one round trip a call (fast) or by MLflow's own store (mlflow).",
+        "How PostgreSQL is written: one round trip a call (fast), or MLflow's own way (mlflow).",
         "fast",
         "mlflow",
     ),
