@@ -72,7 +72,9 @@ def resource_schema(sdk: str, token: str) -> ResourceSchema | None:
             module = importlib.import_module(path)
             getattr(module, class_name, None)
         resource = getattr(module, class_name)
-        arguments = getattr(module, f"{class_name}Args")
+        # Where an argument of another resource has that name already, the SDK calls it `InitArgs`.
+        arguments = getattr(module, f"{class_name}InitArgs", None)
+        arguments = arguments or getattr(module, f"{class_name}Args")
     except (ImportError, AttributeError):
         return None
     return ResourceSchema(
