@@ -1,28 +1,29 @@
 """PostgreSQL's parameters on RDS, from the settings.
 
 Owns which parameters the group carries and how each is applied: a static one waits for a restart,
-a dynamic one is in force at once. TLS is not optional, and `max_connections` is the connection
-budget's other half.
+a dynamic one is in force at once. TLS is not optional; what every database of ours is set to stands
+in `infra.database_tuning`.
 """
 
 from __future__ import annotations
 
 import pulumi_aws as aws
 
+from infra import database_tuning
+from infra.settings_instance_classes import memory_gib
 from infra.settings_model import PlatformSettings
 
-STATIC = frozenset({"max_connections", "shared_preload_libraries"})
+STATIC = database_tuning.STATIC | {"shared_preload_libraries"}
 """Parameters that PostgreSQL reads when it starts (of those set here)."""
 
 
 def postgres_parameters(settings: PlatformSettings) -> dict[str, str]:
     """Parameters by name, as RDS spells their values."""
+    gib = memory_gib(settings.aws.rds.instance_class)
+    shared = database_tuning.parameters(settings, None if gib is None else gib * 1024)
     return {
+        **database_tuning.rds_spelling(shared),
         "rds.force_ssl": "1",
-        "max_connections": str(settings.database.max_connections),
-        "log_min_duration_statement": str(settings.telemetry.slow_query_ms),
-        "log_lock_waits": "1",
-        "log_temp_files": "10240",  # kB: a sort that did not fit its memory
         "shared_preload_libraries": "pg_stat_statements",
     }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.database_endpoint import DatabaseEndpoint
+from infra.database_tuning import parameters
 from infra.local.artifact_folder import ArtifactFolder
 from infra.local.layout import PROJECT_DIRECTORY, Layout, stack_layout
 from infra.local.migration import Migration
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from infra.settings import PlatformSettings
 
 SQLITE = "sqlite:///"
+
+DATABASE_MEMORY_MIB = 1024
+"""What PostgreSQL is sized for here: the machine does other things too."""
 
 
 class LocalPlatform(pulumi.ComponentResource):
@@ -119,8 +123,7 @@ class LocalPlatform(pulumi.ComponentResource):
             databases=[endpoint.name],
             password=password.value,
             superuser_password=superuser_password.value,
-            max_connections=settings.database.max_connections,
-            slow_query_ms=settings.telemetry.slow_query_ms,
+            parameters=parameters(settings, DATABASE_MEMORY_MIB),
             postgres_bin_dir=settings.local.postgres_bin_dir,
             service_user=settings.local.service_user,
             purge=self._purge,

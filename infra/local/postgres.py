@@ -7,7 +7,7 @@ the server and keeps the data, unless the stack says that its data goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pulumi
@@ -82,8 +82,7 @@ class Postgres(Resource, module="local", name="Postgres"):
         databases: Sequence[str],
         password: pulumi.Input[str],
         superuser_password: pulumi.Input[str],
-        max_connections: int,
-        slow_query_ms: int,
+        parameters: Mapping[str, str],
         postgres_bin_dir: str,
         service_user: str,
         purge: bool,
@@ -98,8 +97,7 @@ class Postgres(Resource, module="local", name="Postgres"):
             "databases": list(databases),
             "password": pulumi.Output.secret(password),
             "superuser_password": pulumi.Output.secret(superuser_password),
-            "max_connections": max_connections,
-            "slow_query_ms": slow_query_ms,
+            "parameters": dict(parameters),
             "postgres_bin_dir": str(binary_directory(postgres_bin_dir)),
             "binaries_version": binaries_version(postgres_bin_dir),
             "service_user": service_user,

@@ -141,24 +141,18 @@ class PostgresServer(SupervisedServer):
 
 
 def server_settings(props: Properties) -> dict[str, str]:
-    """PostgreSQL's settings: durable, local, sized for a machine that does other things too."""
+    """PostgreSQL's settings: durable and local; sizes are `infra.database_tuning`'s."""
     return {
         "listen_addresses": props["host"],
         "port": str(props["port"]),
         "unix_socket_directories": "",
-        "max_connections": str(props["max_connections"]),
         "password_encryption": "scram-sha-256",
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
         "restart_after_crash": "on",
-        "shared_buffers": "256MB",
-        "effective_cache_size": "1GB",
-        "work_mem": "8MB",
-        "maintenance_work_mem": "64MB",
-        "max_wal_size": "1GB",
-        # MLflow's queries are short; compiling them costs more than it saves.
-        "jit": "off",
+        # Pages are logged whole after each checkpoint; compressed they take a third.
+        "wal_compression": "pglz",
         # Clients that vanish without a word do not keep their connection for hours.
         "tcp_keepalives_idle": "60",
         "tcp_keepalives_interval": "10",
@@ -167,7 +161,8 @@ def server_settings(props: Properties) -> dict[str, str]:
         "logging_collector": "off",
         "log_destination": "stderr",
         "log_line_prefix": "%m [%p] %u@%d ",
-        "log_min_duration_statement": str(props["slow_query_ms"]),
         # Bound values may be anything a user logged; slow statements are shown without them.
         "log_parameter_max_length": "0",
+        # What it shares with the clouds. A stack of an earlier version has none: it is `changed`.
+        **props.get("parameters", {}),
     }

@@ -13,8 +13,10 @@ import psutil
 import pytest
 
 from infra.database_endpoint import DatabaseEndpoint
+from infra.database_tuning import parameters
 from infra.local.artifact_folder import ArtifactFolderProvider
 from infra.local.layout import Layout, interpreter
+from infra.local.local_platform import DATABASE_MEMORY_MIB
 from infra.local.migration import MigrationProvider
 from infra.local.mlflow_process import SERVER_PACKAGE, MlflowProcessProvider
 from infra.local.password_file import PasswordFileProvider
@@ -23,6 +25,7 @@ from infra.local.postgres_binaries import binaries_version, binary_directory
 from infra.local.provider import LocalProvider
 from infra.local.schema_revision import installed_revisions
 from infra.local.supervisor import SupervisorProvider
+from tests.infra.stacks import stack
 
 Properties = dict[str, Any]
 
@@ -129,8 +132,7 @@ class RealPlatform:
             "databases": ["mlflow"],
             "password": self.password,
             "superuser_password": self.superuser_password,
-            "max_connections": 100,
-            "slow_query_ms": 1000,
+            "parameters": parameters(stack(), DATABASE_MEMORY_MIB),
             "postgres_bin_dir": str(binary_directory("")),
             "binaries_version": binaries_version(""),
             "service_user": "",

@@ -11,12 +11,15 @@ from typing import Any
 import psutil
 import pytest
 
+from infra.database_tuning import parameters
 from infra.local import leftovers
+from infra.local.local_platform import DATABASE_MEMORY_MIB
 from infra.local.postgres_database import Login
 from infra.local.postgres_server import PostgresServer
 from infra.local.server_process import ServerProcess
 from infra.local.supervision import Supervision
 from tests.infra.local.conftest import RealPlatform, descendants, wait_until
+from tests.infra.stacks import stack
 
 pytestmark = pytest.mark.slow
 
@@ -187,12 +190,20 @@ class TestPostgreSql:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "password_encryption": "scram-sha-256",
-            "max_connections": "100",
+            "wal_compression": "pglz",
         }
         superuser = self.login(platform, "postgres", platform.superuser_password)
         with superuser.connect() as connection:
             found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in wanted}
+            shared = parameters(stack(), DATABASE_MEMORY_MIB)
+            in_force = {
+                name: connection.execute(
+                    "SELECT setting FROM pg_settings WHERE name = %s", (name,)
+                ).fetchone()[0]
+                for name in shared
+            }
         assert found == wanted
+        assert in_force == shared
 
     def test_a_wrong_password_is_refused(self, platform: RealPlatform) -> None:
         assert self.login(platform).answer() == "accepts"
