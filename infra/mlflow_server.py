@@ -58,18 +58,18 @@ class MlflowServer:
     liveness: Probe
     drain_seconds: int  # of them, still taking requests: no pre-stop pause is needed
     graceful_shutdown_seconds: int  # from SIGTERM to the end, at most
+    schema_tuning: bool  # the migration adds the indexes that MLflow lacks
 
     @property
     def migration_command(self) -> tuple[str, ...]:
-        """Upgrades the schema of the same backend store; to run alone, before any server."""
+        """Upgrades and tunes the schema of the same backend store; to run before any server."""
         store = self.command[self.command.index("--backend-store-uri") + 1]
-        if "--database-login" not in self.command:
-            return ("python", "-m", "mlflow", "db", "upgrade", store)
-        token = self.command[self.command.index("--database-login") + 1]
-        return (
-            *("python", "-m", "mlflow_platform_server", "migrate"),
-            *("--database-login", token, "--backend-store-uri", store),
-        )
+        command = ["python", "-m", "mlflow_platform_server", "migrate"]
+        command += ["--schema-tuning", "on" if self.schema_tuning else "off"]
+        if "--database-login" in self.command:
+            login = self.command[self.command.index("--database-login") + 1]
+            command += ["--database-login", login]
+        return (*command, "--backend-store-uri", store)
 
 
 def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
@@ -82,6 +82,7 @@ def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:
         auth_config=_auth_config(settings, wiring),
         drain_seconds=server.drain_seconds,
         graceful_shutdown_seconds=server.drain_seconds + server.grace_seconds + FAREWELL_SECONDS,
+        schema_tuning=settings.database.tuning,
         **probes(settings),
     )
 

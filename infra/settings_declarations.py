@@ -135,6 +135,9 @@ DECLARATIONS: tuple[Declaration, ...] = (
         3,
         1000,
     ),
+    boolean(
+        "databaseTuning", True, "The schema gets the indexes that MLflow lacks; off: none of ours."
+    ),
     derived(
         "poolSize",
         "Connections a worker keeps open; auto: half its threads, or what the database allows.",

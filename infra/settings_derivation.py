@@ -150,6 +150,7 @@ def _database(
         ssl_mode=external.ssl_mode,
         max_connections=budget.max_connections,
         reserved_connections=budget.reserved_connections,
+        tuning=parsed.flag("databaseTuning"),
     )
 
 

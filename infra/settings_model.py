@@ -74,6 +74,7 @@ class DatabaseSettings:
     ssl_mode: str | None  # libpq's sslmode, of an external database
     max_connections: int
     reserved_connections: int  # kept free for people, backups and migrations
+    tuning: bool  # the schema gets the indexes that MLflow lacks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

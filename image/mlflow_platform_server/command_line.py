@@ -37,11 +37,18 @@ def main(arguments: list[str] | None = None) -> int:
         description="Make or upgrade MLflow's schema. Run it alone, with no server running.",
     )
     migrating.add_argument("--backend-store-uri", required=True, metavar="URI")
+    migrating.add_argument(
+        "--schema-tuning",
+        choices=("on", "off"),
+        default="on",
+        help="indexes that MLflow lacks: made (on) or taken away (off); default on",
+    )
     add_login_argument(migrating)
     parsed = parser.parse_args(arguments)
     try:
         if parsed.command == "migrate":
-            return _migrate(parsed.backend_store_uri, parsed.database_login)
+            tuned = parsed.schema_tuning == "on"
+            return _migrate(parsed.backend_store_uri, parsed.database_login, tuned=tuned)
         return _serve(options_of(parsed))
     except CannotStart as error:
         sys.stderr.write(f"mlflow_platform_server: {error}\n")
@@ -56,10 +63,10 @@ def _serve(options: ServeOptions) -> int:
     return serve(options)
 
 
-def _migrate(uri: str, token: str) -> int:
+def _migrate(uri: str, token: str, *, tuned: bool) -> int:
     from mlflow_platform_server.migration import migrate
 
-    migrate(uri, token)
+    migrate(uri, token, tuned=tuned)
     return 0
 
 

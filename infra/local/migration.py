@@ -1,9 +1,9 @@
 """MLflow's schema in the backend store, as a Pulumi resource that goes before the server.
 
-Owns the one time `mlflow db upgrade` runs: alone, before any server starts on the store, and only
-when the schema is not at the revision that the installed MLflow wants. Two servers that meet an
-empty database both try to make its tables, and one of them crashes. Nothing here goes backwards:
-a schema newer than the installed MLflow is refused.
+Owns the one time a migration runs: before any server starts on the store, and with none beside it
+where the schema is not at the revision that the installed MLflow wants. Two servers that meet an
+empty database both try to make its tables, and one of them crashes. Indexes alone are made beside a
+running server. Nothing here goes backwards: a schema newer than the installed MLflow is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pulumi.dynamic import Resource
 from infra.local.errors import LocalPlatformError
 from infra.local.layout import Layout, interpreter, private_directory
 from infra.local.log_tail import SHOWN_LINES, masked
+from infra.local.mlflow_process import SERVER_PACKAGE
 from infra.local.provider import LocalProvider, Properties
 from infra.local.schema_revision import installed_revisions, store_revision
 from infra.local.server_process import NAME as SERVER
@@ -34,7 +35,7 @@ class MigrationProvider(LocalProvider):
     replace_on = frozenset({"store"})
 
     def make(self, props: Properties) -> tuple[str, Properties]:
-        """Upgrade an empty or an older schema; leave one at the wanted revision alone."""
+        """Upgrade an empty or an older schema; one at the wanted revision is only tuned."""
         self._upgrade(props)
         return str(props["store"]).partition("?")[0], {}
 
@@ -54,9 +55,8 @@ class MigrationProvider(LocalProvider):
 
     def _upgrade(self, props: Properties) -> None:
         found = store_revision(props["store"], props["password_file"])
-        if found == props["revision"]:
-            return
-        if found is not None and found not in installed_revisions().known:
+        current = found == props["revision"]
+        if not current and found is not None and found not in installed_revisions().known:
             raise LocalPlatformError(
                 f"the schema of {props['store'].partition('?')[0]} is at revision {found}, which "
                 f"MLflow {props['mlflow_version']} does not know: a newer MLflow made it; install "
@@ -64,7 +64,7 @@ class MigrationProvider(LocalProvider):
             )
         supervision = Supervision(Layout(Path(props["directory"])))
         report = supervision.report(SERVER)
-        serving = report is not None and report.alive
+        serving = report is not None and report.alive and not current
         if serving:
             # Alone: a server that works on tables while they change loses what it is told.
             supervision.client.stop(SERVER, STOP_SECONDS)
@@ -77,7 +77,11 @@ class MigrationProvider(LocalProvider):
 
 def _run_upgrade(props: Properties) -> None:
     # Not the server's environment: its statement timeout would cut a long migration short.
-    environment = {**inherited_environment(), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {
+        **inherited_environment(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONPATH": str(SERVER_PACKAGE),
+    }
     if props["password_file"]:
         environment["PGPASSFILE"] = props["password_file"]
     try:
@@ -94,16 +98,16 @@ def _run_upgrade(props: Properties) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise LocalPlatformError(
-            f"`mlflow db upgrade` did not end within {UPGRADE_SECONDS} s and was stopped: look for "
-            "a session that locks a table, then deploy again"
+            f"the schema's upgrade did not end within {UPGRADE_SECONDS} s and was stopped: look "
+            "for a session that locks a table, then deploy again"
         ) from error
     reached = store_revision(props["store"], props["password_file"])
     if done.returncode != 0 or reached != props["revision"]:
         lines = masked(done.stdout).strip().splitlines()[-SHOWN_LINES:]
         said = "".join(f"\n    {line}" for line in lines)
         raise LocalPlatformError(
-            f"`mlflow db upgrade` left the schema at revision {reached} instead of "
-            f"{props['revision']}: mend what its last lines name and deploy again:{said}"
+            f"the schema's upgrade left it at revision {reached} ({props['revision']} is wanted): "
+            f"mend what its last lines name and deploy again:{said}"
         )
 
 

@@ -163,6 +163,7 @@ def server_settings(props: Properties) -> dict[str, str]:
         "log_line_prefix": "%m [%p] %u@%d ",
         # Bound values may be anything a user logged; slow statements are shown without them.
         "log_parameter_max_length": "0",
-        # What it shares with the clouds. A stack of an earlier version has none: it is `changed`.
-        **props.get("parameters", {}),
+        # What it shares with the clouds, in one order: an engine hands them back in another, and
+        # other arguments are a restart. A stack of an earlier version has none: it is `changed`.
+        **dict(sorted(props.get("parameters", {}).items())),
     }

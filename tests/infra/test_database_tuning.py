@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from infra.database_tuning import (
     requests_at_once,
     work_mem_mib,
 )
+from infra.local.postgres_server import server_settings
 from tests.infra.stacks import stack
 
 MEMORY = st.integers(512, 1024 * 1024)
@@ -89,3 +92,22 @@ class TestTable:
     def test_no_statement_timeout(self) -> None:
         """It would end backups and migrations; the server sets its own."""
         assert "statement_timeout" not in parameters(stack(), 8192)
+
+
+class TestArguments:
+    """PostgreSQL on this machine takes them as arguments, whose order is nobody's business."""
+
+    PROPS: ClassVar = {"host": "127.0.0.1", "port": 5432}
+
+    def test_the_same_in_any_order(self) -> None:
+        values = parameters(stack(), 1024)
+        backwards = dict(reversed(values.items()))
+        given, handed_back = (
+            list(server_settings({**self.PROPS, "parameters": order}).items())
+            for order in (values, backwards)
+        )
+        assert given == handed_back
+        assert dict(given).items() >= values.items()
+
+    def test_a_stack_of_an_earlier_version_can_still_be_read(self) -> None:
+        assert "shared_buffers" not in server_settings(self.PROPS)

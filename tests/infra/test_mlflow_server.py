@@ -64,9 +64,13 @@ class TestTheLocalServer:
 
     def test_the_migration_is_about_the_same_store(self) -> None:
         assert server().migration_command == (
-            *("python", "-m", "mlflow", "db", "upgrade"),
-            DATABASE_URL,
+            *("python", "-m", "mlflow_platform_server", "migrate"),
+            *("--schema-tuning", "on", "--backend-store-uri", DATABASE_URL),
         )
+
+    def test_a_schema_left_as_mlflow_made_it(self) -> None:
+        command = server(databaseTuning="false").migration_command
+        assert command[command.index("--schema-tuning") + 1] == "off"
 
 
 class TestAServerInACloud:
@@ -92,7 +96,8 @@ class TestAServerInACloud:
         assert rendered.secret_environment == ()
         assert rendered.migration_command == (
             *("python", "-m", "mlflow_platform_server", "migrate"),
-            *("--database-login", cloud, "--backend-store-uri", self.PLACE.url()),
+            *("--schema-tuning", "on", "--database-login", cloud),
+            *("--backend-store-uri", self.PLACE.url()),
         )
 
     def test_no_token_unless_asked_for(self) -> None:

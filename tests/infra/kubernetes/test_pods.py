@@ -158,18 +158,15 @@ class TestTheSchemaComesFirst:
     def test_upgrade_then_look(self) -> None:
         (upgrade, command), (verify, check) = self.steps(SMALL)
         assert (upgrade, verify) == ("upgrade", "verify-head")
-        assert command[:5] == ["python", "-m", "mlflow", "db", "upgrade"]
-        assert check[-3:] == [command[5], "password", "tracking"]
+        assert command[:4] == ["python", "-m", "mlflow_platform_server", "migrate"]
+        assert check[-3:] == [command[-1], "password", "tracking"]
 
     def test_users_have_tables_too(self) -> None:
         assert self.steps(BASIC)[-1][1][-2:] == ["tracking", "authentication"]
 
     def test_an_identity_takes_the_place_of_a_password(self) -> None:
         (_, command), (_, check) = self.steps({**SMALL, "databaseAuthentication": "iam"})
-        assert command[:6] == [
-            *("python", "-m", "mlflow_platform_server", "migrate"),
-            *("--database-login", "aws"),
-        ]
+        assert command[4:8] == ["--schema-tuning", "on", "--database-login", "aws"]
         assert check[-2:] == ["aws", "tracking"]
 
     def test_its_name_is_that_of_its_work(self) -> None:

@@ -156,7 +156,10 @@ class RealPlatform:
         return {
             "directory": str(self.layout.root),
             "store": url,
-            "command": [interpreter(), "-m", "mlflow", "db", "upgrade", url],
+            "command": [
+                *(interpreter(), "-m", "mlflow_platform_server", "migrate"),
+                *("--schema-tuning", "on", "--backend-store-uri", url),
+            ],
             "password_file": str(self.layout.password_file),
             "revision": installed_revisions().head,
             "mlflow_version": "installed",
