@@ -45,7 +45,6 @@ class TestArithmetic:
             "≤ 220 of the database − 10 reserved = 210"
         )
 
-
     def test_a_rollout_has_one_server_more(self) -> None:
         rolling = budget(surge=1, replicas=2, max_connections=610)
         assert rolling.describe() == (
