@@ -125,6 +125,7 @@ def _measure(options: argparse.Namespace, plan: cases.Plan, folder: Path) -> Res
     def progress(line: str) -> None:
         seconds = int(time.monotonic() - begun)
         print(f"{seconds // 60:3d}:{seconds % 60:02d}  {line}", file=sys.stderr, flush=True)
+        results.write(folder)  # a machine that stops keeps what was measured
 
     comparison = Comparison(
         plan, _groups(options), results, work=WORK, seed=options.seed, progress=progress

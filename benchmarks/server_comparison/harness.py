@@ -34,7 +34,12 @@ from benchmarks.server_comparison.results import (
     StartRecord,
     VariantRecord,
 )
-from benchmarks.server_comparison.server import QUESTION, RunningServer, ServerFailedError
+from benchmarks.server_comparison.server import (
+    QUESTION,
+    Pace,
+    RunningServer,
+    ServerFailedError,
+)
 from benchmarks.server_comparison.trivial_server import trivial_server
 from benchmarks.server_comparison.variants import Place, Variant
 from benchmarks.throwaway_postgres import ThrowawayPostgres, free_port
@@ -43,11 +48,8 @@ MAX_CONNECTIONS = 500
 """More than any variant opens: what runs out here is a server's own pool, not the database."""
 
 TEMPLATE = "template_of_all"
-IDLE_SECONDS = 2.0
 SLOW_FACTOR = 4
 """A cell that lasted so many times its window is not repeated: its requests are the long ones."""
-
-WARM_UP = Case(operation=LOG_METRIC, clients=16, seconds=1.5, repeats=1)
 
 Progress = Callable[[str], None]
 
@@ -64,6 +66,7 @@ class Comparison:
         work: Path,
         seed: int,
         progress: Progress,
+        pace: Pace = Pace(),  # noqa: B008
         make_schema: Callable[[ThrowawayPostgres, str], None] | None = None,
     ) -> None:
         """Nothing runs yet; `work` is a folder of its own."""
@@ -73,6 +76,7 @@ class Comparison:
         self._work = work
         self._random = random.Random(seed)
         self._progress = progress
+        self._pace = pace
         self._spoiled: set[str] = set()  # servers that are started afresh before their next cell
         self._make_schema = make_schema or mlflow_schema
         self._cluster = ThrowawayPostgres(max_connections=MAX_CONNECTIONS)
@@ -121,17 +125,18 @@ class Comparison:
                 ceiling["1_client" if clients == 1 else f"{clients}_clients"] = round(rate, 1)
         return ceiling
 
-    def _place(self, variant: Variant, database_port: int) -> Place:
-        return Place(
+    def _server(self, variant: Variant, database_port: int) -> RunningServer:
+        place = Place(
             folder=self._work / "servers" / variant.name,
             port=free_port(),
             database_port=database_port,
             database=variant.name,
         )
+        return RunningServer(variant, place, self._work, self._pace)
 
     def _cold_starts(self, group: Sequence[Variant]) -> None:
         for variant in group:
-            server = RunningServer(variant, self._place(variant, self._cluster.port), self._work)
+            server = self._server(variant, self._cluster.port)
             self._results.variants.append(self._described(server))
         for number in range(self._plan.cold_starts):
             for variant in group:
@@ -145,13 +150,14 @@ class Comparison:
                     )
 
     def _cold_start(self, variant: Variant) -> StartRecord:
-        place = self._place(variant, self._cluster.port)
-        server = RunningServer(variant, place, self._work)
+        server = self._server(variant, self._cluster.port)
+        place = server.place
         try:
             times = server.start()
             server.warm_up()
+            server.settle()
             before = server.cpu_seconds()
-            time.sleep(IDLE_SECONDS)  # what is measured: a server with nothing to do
+            time.sleep(self._pace.idle_seconds)  # what is measured: a server with nothing to do
             idle = server.cpu_seconds() - before
             held = footprint(server.pid, place.port, place.database_port)
         finally:
@@ -164,7 +170,7 @@ class Comparison:
             workers=held.workers,
             pss_mib=round(held.pss_mib, 1),
             worker_pss_mib=round(held.worker_pss_mib, 1),
-            idle_cpu_percent=round(100 * idle / IDLE_SECONDS, 1),
+            idle_cpu_percent=round(100 * idle / self._pace.idle_seconds, 1),
         )
 
     def _described(self, server: RunningServer) -> VariantRecord:
@@ -185,7 +191,7 @@ class Comparison:
             port = distance.port if distant else self._cluster.port
             servers: list[RunningServer] = []
             for variant in group:
-                server = RunningServer(variant, self._place(variant, port), self._work)
+                server = self._server(variant, port)
                 stack.callback(server.stop)
                 with self._going_on(f"start of {variant.name}"):
                     self._start_warm(server)
@@ -244,8 +250,11 @@ class Comparison:
         self._spoiled.discard(server.variant.name)
         server.start()
         server.warm_up()
-        ready = traffic.prepare(WARM_UP, self._cluster, server.place.database, server.artifacts)
-        load_generator.run(_job(WARM_UP, server, ready.questions, server.place.port))
+        server.settle()
+        seconds = self._pace.warm_up_seconds
+        case = Case(operation=LOG_METRIC, clients=16, seconds=seconds, repeats=1)
+        ready = traffic.prepare(case, self._cluster, server.place.database, server.artifacts)
+        load_generator.run(_job(case, server, ready.questions, server.place.port))
 
     def _database_cpu(self) -> float:
         return cpu_seconds(tree(self._cluster.postmaster_pid))

@@ -25,6 +25,7 @@ from benchmarks.server_comparison.variants import Launch, Place, Variant
 START_SECONDS = 180.0
 STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
+SETTLED_SHARE = 0.1  # of a core
 WARM_UP_CONNECTIONS = 32
 QUESTION = ("/api/2.0/mlflow/experiments/search", '{"max_results": 1}')
 
@@ -40,6 +41,16 @@ class ServerFailedError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How long a server is made ready and looked at, beside its measurements."""
+
+    warm_up_seconds: float = 1.0  # of questions, and again of writes
+    settle_look_seconds: float = 0.5
+    settle_seconds: float = 30.0  # at the most
+    idle_seconds: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StartTimes:
     """Seconds from exec."""
 
@@ -50,8 +61,9 @@ class StartTimes:
 class RunningServer:
     """One variant's server, between `start` and `stop`."""
 
-    def __init__(self, variant: Variant, place: Place, work: Path) -> None:
+    def __init__(self, variant: Variant, place: Place, work: Path, pace: Pace = Pace()) -> None:
         """Nothing runs yet."""
+        self._pace = pace
         self.variant = variant
         self.place = place
         self._work = work
@@ -103,7 +115,7 @@ class RunningServer:
 
     def warm_up(self) -> None:
         """Let every worker answer: each loads what it needs with its first question."""
-        until = time.monotonic() + 1.0
+        until = time.monotonic() + self._pace.warm_up_seconds
 
         def ask() -> None:
             while True:
@@ -115,6 +127,17 @@ class RunningServer:
         with ThreadPoolExecutor(WARM_UP_CONNECTIONS) as pool:
             for _ in range(WARM_UP_CONNECTIONS):
                 pool.submit(ask)
+
+    def settle(self) -> None:
+        """Wait until it has nothing more to do: job runners go on starting behind an answer."""
+        pause = self._pace.settle_look_seconds
+        until = time.monotonic() + self._pace.settle_seconds
+        quiet = 0
+        while quiet < 2 and time.monotonic() < until:
+            before = self.cpu_seconds()
+            time.sleep(pause)
+            busy = (self.cpu_seconds() - before) / pause
+            quiet = quiet + 1 if busy < SETTLED_SHARE else 0
 
     def cpu_seconds(self) -> float:
         """Processor time of all its processes so far."""

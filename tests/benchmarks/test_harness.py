@@ -17,7 +17,7 @@ from benchmarks.server_comparison import cases, variants
 from benchmarks.server_comparison.cases import Case, Plan
 from benchmarks.server_comparison.harness import Comparison
 from benchmarks.server_comparison.results import CellRecord, Results
-from benchmarks.server_comparison.server import RunningServer, ServerFailedError
+from benchmarks.server_comparison.server import Pace, RunningServer, ServerFailedError
 from benchmarks.server_comparison.summary import measured
 from benchmarks.server_comparison.variants import Launch, Place, Variant
 from benchmarks.throwaway_postgres import free_port
@@ -26,6 +26,7 @@ from tests.benchmarks.recorded import recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = {"seconds": 30.0, "repeats": 1, "patience_seconds": 20.0, "requests_per_client": 6}
+SHORT = Pace(warm_up_seconds=0.1, settle_look_seconds=0.1, settle_seconds=0.3, idle_seconds=0.2)
 ENDS_AT_ONCE = "import sys; sys.exit('a setting is wrong')"
 
 
@@ -56,6 +57,7 @@ def compared(tmp_path: Path, plan: Plan, *group: Variant) -> tuple[Results, list
         work=tmp_path,
         seed=3,
         progress=said.append,
+        pace=SHORT,
         make_schema=make_schema,
     ).run()
     return results, said
@@ -246,6 +248,7 @@ class TestTheRealProfile:
             work=tmp_path,
             seed=3,
             progress=lambda _line: None,
+            pace=SHORT,
         )
         comparison.run()
         assert results.skipped == []
