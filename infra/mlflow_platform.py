@@ -35,10 +35,6 @@ class MlflowPlatform(Protocol):
     more_outputs: Mapping[str, pulumi.Input[object]]  # by attribute of PlatformOutputs
 
 
-class UnsupportedTargetError(pulumi.RunError):
-    """The settings name a target this version cannot deploy."""
-
-
 def deploy(settings: PlatformSettings) -> MlflowPlatform:
     """Declare the platform's resources for the target the settings name."""
     if settings.target == "local":
@@ -50,16 +46,14 @@ def deploy(settings: PlatformSettings) -> MlflowPlatform:
         except LocalPlatformError as error:
             # What this machine lacks is for its owner to mend: a RunError has no traceback.
             raise pulumi.RunError(str(error)) from None
+    name = naming.base_name(settings.environment)
     if settings.target == "aws":
         from infra.aws.aws_platform import AwsPlatform
 
-        return AwsPlatform(naming.base_name(settings.environment), settings, _aws_region())
-    raise UnsupportedTargetError(
-        f"mlflow-platform:target is {settings.target!r}, whose components are not part of this "
-        "version: its settings load and are checked, and `local` and `aws` can be deployed; set "
-        "mlflow-platform:target to one of them, or deploy another stack, as with "
-        "`make up STACK=local`"
-    )
+        return AwsPlatform(name, settings, _aws_region())
+    from infra.gcp.gcp_platform import GcpPlatform
+
+    return GcpPlatform(name, settings)
 
 
 def _aws_region() -> str:

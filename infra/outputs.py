@@ -41,10 +41,10 @@ class PlatformOutputs:
     log_directory: str | None = None  # None: logs live in the cloud's own log service
     # What operations and runbooks look a cloud's resources up by; None where there is none.
     region: str | None = None
-    account: str | None = None  # AWS: the account's number
+    account: str | None = None  # AWS: the account's number; Google Cloud: the project
     vpc_id: str | None = None
     encryption_key_arn: str | None = None
-    database_identifier: str | None = None  # RDS: mlops-platform-<environment>-mlflow
+    database_identifier: str | None = None  # mlops-platform-<environment>-mlflow
     database_secret_arn: str | None = None
     artifact_bucket: str | None = None
     cluster_name: str | None = None
@@ -54,6 +54,7 @@ class PlatformOutputs:
     load_balancer_dns_name: str | None = None  # what the name in trackingUri must lead to
     alarm_topic_arn: str | None = None
     backup_vault_name: str | None = None
+    service_name: str | None = None  # Cloud Run
 
     @classmethod
     def from_mapping(cls, outputs: Mapping[str, object]) -> PlatformOutputs:

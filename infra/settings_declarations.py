@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from infra.settings_declarations_aws import AWS_DECLARATIONS
 from infra.settings_declarations_cloud import CLOUD_DECLARATIONS
+from infra.settings_declarations_gcp import GCP_DECLARATIONS
 from infra.settings_declarations_kubernetes import KUBERNETES_DECLARATIONS
 from infra.settings_kinds import (
     AUTO,
@@ -94,7 +95,13 @@ DECLARATIONS: tuple[Declaration, ...] = (
     boolean("serverAccessLog", False, "One log line for each request (Prometheus counts anyway)."),
     integer("serverReplicas", 1, "Servers at their most (autoscaling's maximum).", 1, 1000),
     string("serverStaticPrefix", "", "Prefix of UI, API and health, such as /mlflow."),
-    boolean("serveArtifacts", True, "Clients reach artifacts through the server."),
+    Declaration(
+        "serveArtifacts",
+        "boolean",
+        AUTO,
+        "Clients reach artifacts through the server; auto: true, but false on gcp (32 MiB).",
+        derived=True,
+    ),
     array("allowedHosts", "Host headers accepted beside the server's own names."),
     array("corsAllowedOrigins", "Web origins that may call the API from a browser."),
     string("trackingUri", "", "Address clients use; empty: where the server listens."),
@@ -257,6 +264,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     *KUBERNETES_DECLARATIONS,
     *CLOUD_DECLARATIONS,
     *AWS_DECLARATIONS,
+    *GCP_DECLARATIONS,
 )
 
 BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}

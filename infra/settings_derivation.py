@@ -13,6 +13,7 @@ from infra.connection_budget import ConnectionBudget
 from infra.settings_database import ExternalDatabase, parse_backend_store
 from infra.settings_declarations import AUTO
 from infra.settings_derivation_cloud import derive_aws, derive_cloud
+from infra.settings_derivation_gcp import derive_gcp
 from infra.settings_derivation_kubernetes import derive_kubernetes
 from infra.settings_derived_numbers import Place, derive_budget
 from infra.settings_model import (
@@ -77,7 +78,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
             access_log=parsed.flag("serverAccessLog"),
             replicas=budget.replicas,
             static_prefix=parsed.text("serverStaticPrefix"),
-            serve_artifacts=parsed.flag("serveArtifacts"),
+            serve_artifacts=_serve_artifacts(parsed),
             allowed_hosts=parsed.names("allowedHosts"),
             cors_allowed_origins=parsed.names("corsAllowedOrigins"),
             tracking_uri=parsed.text("trackingUri").rstrip("/"),
@@ -122,6 +123,7 @@ def derive(parsed: Parsed, *, stack: str, cores: int) -> tuple[PlatformSettings,
         kubernetes=derive_kubernetes(parsed),
         cloud=derive_cloud(parsed, environment),
         aws=derive_aws(parsed),
+        gcp=derive_gcp(parsed),
         connection_budget=None if external and external.engine == "sqlite" else budget,
     )
     return settings, problems
@@ -177,3 +179,9 @@ def _timeouts(parsed: Parsed) -> TimeoutSettings:
         server_query_seconds=parsed.number("serverQueryTimeoutSeconds"),
         health_check_seconds=parsed.number("healthCheckTimeoutSeconds"),
     )
+
+
+def _serve_artifacts(parsed: Parsed) -> bool:
+    """As written; Cloud Run alone answers 413 to an upload of more than 32 MiB."""
+    written = parsed.flag_or_auto("serveArtifacts")
+    return parsed.text("target") != "gcp" if written is None else written

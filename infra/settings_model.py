@@ -13,6 +13,7 @@ from typing import Literal
 from infra.connection_budget import ConnectionBudget
 from infra.settings_model_aws import AwsSettings
 from infra.settings_model_cloud import CloudSettings
+from infra.settings_model_gcp import GcpSettings
 from infra.settings_model_kubernetes import KubernetesSettings
 
 Target = Literal["local", "aws", "gcp"]
@@ -177,5 +178,6 @@ class PlatformSettings:
     kubernetes: KubernetesSettings
     cloud: CloudSettings
     aws: AwsSettings
+    gcp: GcpSettings
     connection_budget: ConnectionBudget | None  # None: sqlite has no connections to count
     notices: tuple[str, ...] = ()  # what holds, but not as a reader may expect

@@ -33,7 +33,8 @@ def notices(
 def folder_without_a_server(settings: PlatformSettings, parsed: Parsed) -> Iterator[str]:
     """Each client writes artifacts by itself."""
     del parsed
-    if not settings.server.serve_artifacts and "://" not in settings.artifacts.store:
+    local = settings.target == "local" and "://" not in settings.artifacts.store
+    if local and not settings.server.serve_artifacts:
         yield (
             f"{qualified('serveArtifacts')} is false and artifacts are kept in a folder: only "
             "programs on this machine, as users who may write there, can log any"

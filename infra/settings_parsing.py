@@ -59,6 +59,11 @@ class Parsed:
         """A boolean setting."""
         return self.values[key] is True
 
+    def flag_or_auto(self, key: str) -> bool | None:
+        """A derived boolean setting; None for `auto`."""
+        value = self.values[key]
+        return None if value == AUTO else bool(value)
+
     def names(self, key: str) -> tuple[str, ...]:
         """An array setting."""
         value = self.values[key]

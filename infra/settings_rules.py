@@ -20,6 +20,7 @@ from infra.settings_parsing import Parsed, Problem, problem
 from infra.settings_rules_aws import AWS_RULES
 from infra.settings_rules_aws_network import AWS_NETWORK_RULES
 from infra.settings_rules_cloud import CLOUD_RULES
+from infra.settings_rules_gcp import GCP_RULES
 from infra.settings_rules_kubernetes import KUBERNETES_RULES
 from infra.settings_rules_server import SERVER_RULES
 from infra.settings_storage_rules import STORAGE_RULES
@@ -29,8 +30,9 @@ Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
 
 def broken_rules(settings: PlatformSettings, parsed: Parsed) -> list[Problem]:
     """Every broken rule's problems, in the rules' order."""
-    of_target = ALL_RULES if settings.target != "aws" else (*ALL_RULES, *RULES_OF_AWS)
-    return [problem for rule in of_target for problem in rule(settings, parsed)]
+    of_target = {"aws": RULES_OF_AWS, "gcp": GCP_RULES}.get(settings.target, ())
+    rules = (*ALL_RULES, *of_target)
+    return [problem for rule in rules for problem in rule(settings, parsed)]
 
 
 def environment_makes_valid_names(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from infra.settings_declarations import BY_KEY
 from infra.settings_declarations_aws import AWS_KEYS
 from infra.settings_declarations_cloud import CLOUD_KEYS, LOG_RETENTION_DAYS
+from infra.settings_declarations_gcp import GCP_KEYS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, problem
 
@@ -33,6 +34,10 @@ OF_OUR_DATABASE = (
     "databaseBackupWindow",
     "databaseMaintenanceWindow",
     "databaseApplyImmediately",
+    "databaseTier",
+    "databaseQueryInsights",
+    "databaseMaintenanceDay",
+    "databaseMaintenanceHour",
     "alarmDatabaseCpuPercent",
     "alarmDatabaseConnectionsPercent",
     "alarmDatabaseFreeStoragePercent",
@@ -44,6 +49,7 @@ OF_OUR_BUCKET = (
     "artifactNoncurrentVersionDays",
     "artifactForceDestroy",
     "artifactReplicationRegion",
+    "artifactSoftDeleteDays",
 )
 """What says nothing of a bucket that `artifactStore` names."""
 
@@ -56,7 +62,9 @@ def cloud_settings_are_for_their_cloud(
     """A setting that nothing reads is a mistake waiting to be found."""
     for key in (key for key in BY_KEY if key in parsed.given):
         elsewhere = key in CLOUD_KEYS and settings.target == "local"
-        if elsewhere or (key in AWS_KEYS and settings.target != "aws"):
+        of_aws = key in AWS_KEYS and settings.target != "aws"
+        of_gcp = key in GCP_KEYS and settings.target != "gcp"
+        if elsewhere or of_aws or of_gcp:
             yield problem(key, f"is set and mlflow-platform:target is {settings.target}: remove it")
 
 
@@ -146,8 +154,10 @@ def an_address_is_told_to_clients(settings: PlatformSettings, parsed: Parsed) ->
 def the_internet_meets_authentication(
     settings: PlatformSettings, parsed: Parsed
 ) -> Iterator[Problem]:
-    """Everybody who can connect can delete."""
+    """Everybody who can connect can delete. (Google's load balancer has IAP in front of it.)"""
     del parsed
+    if settings.target == "gcp":
+        return
     if settings.cloud.ingress == "public" and settings.authentication.kind == "off":
         yield problem(
             "ingress",
@@ -213,7 +223,8 @@ def production_takes_no_shortcut(settings: PlatformSettings, parsed: Parsed) -> 
             str(settings.server.replicas),
             "every update and every lost node would interrupt training jobs; set it to 2 or more",
         )
-    if not cloud.alarms.emails and not settings.aws.existing_alarm_topic_arn:
+    others = settings.aws.existing_alarm_topic_arn or settings.gcp.existing_notification_channels
+    if not cloud.alarms.emails and not others:
         yield production_refuses("alarmEmails", "empty", "nobody would hear an alarm")
 
 

@@ -20,6 +20,9 @@ _CRON_FIELD = re.compile(r"(?:\*|[0-9]+(?:-[0-9]+)?)(?:/[0-9]+)?")
 _CRON_MOST = (59, 23, 31, 12, 7)  # minute, hour, day, month, weekday
 
 
+ALSO_ON_CLOUD_RUN = ("retentionSchedule", "retentionDays")
+
+
 def kubernetes_settings_are_for_kubernetes(
     settings: PlatformSettings, parsed: Parsed
 ) -> Iterator[Problem]:
@@ -27,7 +30,8 @@ def kubernetes_settings_are_for_kubernetes(
     if settings.target == "aws":
         return
     for declaration in KUBERNETES_DECLARATIONS:
-        if declaration.key in parsed.given:
+        shared = settings.target == "gcp" and declaration.key in ALSO_ON_CLOUD_RUN
+        if declaration.key in parsed.given and not shared:
             yield problem(
                 declaration.key,
                 f"is set and mlflow-platform:target is {settings.target}, where no Kubernetes "

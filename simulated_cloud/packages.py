@@ -29,6 +29,12 @@ def _aws(parts: Parts) -> Package:
     return AwsPackage(parts.aws, parts.store)
 
 
+def _gcp(parts: Parts) -> Package:
+    from simulated_cloud.gcp.package import GcpPackage
+
+    return GcpPackage(parts.store)
+
+
 def _random(parts: Parts) -> Package:  # noqa: ARG001
     from simulated_cloud.random_values import RandomPackage
 
@@ -43,6 +49,7 @@ def _kubernetes(parts: Parts) -> Package:
 
 PACKAGES: Mapping[str, Callable[[Parts], Package]] = {
     "aws": _aws,
+    "gcp": _gcp,
     "kubernetes": _kubernetes,
     "random": _random,
 }

@@ -175,13 +175,14 @@ class ResourceType(Generic[CloudT]):
     def planned(self, inputs: Properties) -> Properties:
         """Return what a preview can say of the outputs of a resource to be created."""
         unknown = dict.fromkeys(self.schema.outputs, UNKNOWN)
-        return {**unknown, **self.defaults, **inputs, "id": UNKNOWN}
+        return self._hidden({**unknown, **self.defaults, **inputs, "id": UNKNOWN})
 
     def planned_update(self, olds: Properties, inputs: Properties) -> Properties:
         """Return what a preview can say of the outputs of a resource to be changed."""
         dropped = {key for key in self.schema.inputs if key not in inputs}
         stays = {k: v for k, v in olds.items() if k not in dropped or k not in self.defaults}
-        return {**stays, **{k: v for k, v in self.defaults.items() if k in dropped}, **inputs}
+        returned = {k: v for k, v in self.defaults.items() if k in dropped}
+        return self._hidden({**stays, **returned, **inputs})
 
     def outputs(self, inputs: Properties, read: Properties, identity: str) -> Properties:
         """Return the outputs: what was read, in the program's words where they mean the same."""
@@ -192,7 +193,7 @@ class ResourceType(Generic[CloudT]):
             merged[key] = wanted if self._as_wanted(key, wanted, value) else value
         shown = {k: v for k, v in merged.items() if v is not None and k in self._output_names()}
         shown = {key: hide(value, inputs.get(key)) for key, value in shown.items()}
-        return {k: _secret(v) if k in self.secret_outputs else v for k, v in shown.items()}
+        return self._hidden(shown)
 
     def found_inputs(self, inputs: Properties, read: Properties) -> Properties:
         """Return the inputs that would have made what was read; as they are where they would."""
@@ -210,6 +211,9 @@ class ResourceType(Generic[CloudT]):
             elif read[key] is not None:
                 found[key] = hide(read[key], wanted)
         return found
+
+    def _hidden(self, outputs: Properties) -> Properties:
+        return {k: _secret(v) if k in self.secret_outputs else v for k, v in outputs.items()}
 
     def _as_wanted(self, key: str, wanted: Any, value: Any) -> bool:
         if wanted is None:

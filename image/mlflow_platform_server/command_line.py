@@ -1,6 +1,6 @@
-"""`python -m mlflow_platform_server`: serve, or bring a database's schema to this MLflow's.
+"""`python -m mlflow_platform_server`: serve, upgrade the schema, remove deleted runs.
 
-Owns the two commands and their exit codes: 0 ended as told, 1 could not start or failed (one
+Owns the three commands and their exit codes: 0 ended as told, 1 could not start or failed (one
 sentence on standard error), 2 the command line cannot be understood.
 """
 
@@ -44,8 +44,19 @@ def main(arguments: list[str] | None = None) -> int:
         help="indexes that MLflow lacks: made (on) or taken away (off); default on",
     )
     add_login_argument(migrating)
-    parsed = parser.parse_args(arguments)
+    collecting = commands.add_parser(
+        "gc",
+        help="remove deleted runs for good",
+        description="Run `mlflow gc`; its own options, such as --older-than 30d, are passed on.",
+    )
+    collecting.add_argument("--backend-store-uri", required=True, metavar="URI")
+    add_login_argument(collecting)
+    parsed, others = parser.parse_known_args(arguments)
+    if others and parsed.command != "gc":
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
+        if parsed.command == "gc":
+            return _collect(parsed.backend_store_uri, parsed.database_login, others)
         if parsed.command == "migrate":
             tuned = parsed.schema_tuning == "on"
             return _migrate(parsed.backend_store_uri, parsed.database_login, tuned=tuned)
@@ -67,6 +78,13 @@ def _migrate(uri: str, token: str, *, tuned: bool) -> int:
     from mlflow_platform_server.migration import migrate
 
     migrate(uri, token, tuned=tuned)
+    return 0
+
+
+def _collect(uri: str, token: str, others: list[str]) -> int:
+    from mlflow_platform_server.garbage_collection import collect_garbage
+
+    collect_garbage(uri, token, others)
     return 0
 
 

@@ -22,9 +22,15 @@ class TestRefusals:
         with pytest.raises(pulumi.RunError, match=r"^PostgreSQL is missing: install it$"):
             mlflow_platform.deploy(stack())
 
-    def test_a_target_that_is_not_there_yet(self) -> None:
-        with pytest.raises(pulumi.RunError, match=r"target is 'gcp', whose components"):
+    def test_gcp_without_a_project(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pulumi.Config, "get", lambda *_: None)
+        monkeypatch.setattr(pulumi, "get_stack", lambda: "gcp-dev")
+        with pytest.raises(pulumi.RunError) as refused:
             mlflow_platform.deploy(stack(target="gcp"))
+        assert str(refused.value) == (
+            "gcp:project is not set: write it into Pulumi.gcp-dev.yaml, such as gcp:project: "
+            "my-project"
+        )
 
     def test_aws_without_a_region(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pulumi.Config, "get", lambda *_: None)

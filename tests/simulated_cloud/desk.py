@@ -158,6 +158,10 @@ class Desk:
 
     def create(self, token: str, name: str = "it", **inputs: Any) -> Resource:
         """Preview and create a resource; it is then settled."""
+        return self.make(token, name, inputs)
+
+    def make(self, token: str, name: str, inputs: dict[str, Any]) -> Resource:
+        """Create a resource that may have an input called `name`."""
         urn = f"urn:pulumi:dev::test::{token}::{name}"
         # In a preview what comes from other resources is unknown.
         unknown = dict.fromkeys(inputs, UNKNOWN)

@@ -99,6 +99,8 @@ class TestEverySettingIsRead:
         "secretSource": "external-secrets",
         "kmsKeyDeletionDays": "7",
         "databaseMonitoringIntervalSeconds": "5",
+        "databaseMaintenanceDay": "1",
+        "serveArtifacts": "false",
     }
 
     @staticmethod

@@ -295,8 +295,8 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
             "hpaCpuPercent: is set and mlflow-platform:target is local, where no Kubernetes runs",
         ),
         (
-            {"target": "gcp", "retentionDays": "7"},
-            "retentionDays: is set and mlflow-platform:target is gcp, where no Kubernetes runs",
+            {"target": "gcp", "hpaCpuPercent": "50"},
+            "hpaCpuPercent: is set and mlflow-platform:target is gcp, where no Kubernetes runs",
         ),
     ],
     "fewest_servers_are_not_more_than_most": [

@@ -1,0 +1,88 @@
+"""A stack of this project on the simulated cloud, driven through an engine's command line.
+
+Owns where the state is kept and how a command's answer is read. Each command is a process of its
+own, as it is for whoever types it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulated_cloud import SimulatedCloud
+
+ROOT = Path(__file__).resolve().parents[2]
+EMBEDDED = (sys.executable, "-m", "local_engine")
+
+
+@dataclass
+class StackOnCloud:
+    """One stack, its state in a folder of the test's own."""
+
+    name: str
+    cloud: SimulatedCloud
+    state: Path
+    engine: Sequence[str] = EMBEDDED
+
+    def run(self, *words: str, expect: int = 0) -> str:
+        """Run an engine's command on the stack; its standard output."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            [*self.engine, *words, "--stack", self.name],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **self.cloud.environment,
+                "PULUMI_BACKEND_URL": f"file://{self.state}",
+                "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+                "NO_COLOR": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == expect, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def preview(self, *words: str) -> Counter[str]:
+        """What `up` would do: how many resources of the program, by operation."""
+        answer = json.loads(self.run("preview", "--json", *words))
+        return Counter(step["op"] for step in answer["steps"])
+
+    def changed(self, *words: str) -> dict[str, list[str]]:
+        """What a preview would change: properties by the resource's name."""
+        answer = json.loads(self.run("preview", "--json", *words))
+        return {
+            step["urn"].rpartition("::")[2]: sorted(step.get("detailedDiff") or {})
+            for step in answer["steps"]
+            if step["op"] not in ("same", "read", "refresh")
+        }
+
+    def up(self) -> None:
+        """Deploy the stack, and bring back what drifted."""
+        self.run("up", "--yes", "--skip-preview", "--refresh")
+
+    def destroy(self) -> None:
+        """Remove everything the stack made."""
+        self.run("destroy", "--yes", "--skip-preview")
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets included."""
+        return json.loads(self.run("stack", "output", "--json", "--show-secrets"))
+
+    def export(self) -> dict[str, Any]:
+        """The stack's state as it is written."""
+        return json.loads(self.run("stack", "export"))
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Every resource of the state."""
+        return self.export()["deployment"]["resources"]
