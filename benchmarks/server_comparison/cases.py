@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 LOG_METRIC, LOG_BATCH_100, LOG_BATCH_1000 = "log-metric", "log-batch-100", "log-batch-1000"
-CREATE_RUN, SEARCH_RUNS = "create-run", "search-runs"
+CREATE_RUN, SEARCH_RUNS, SEARCH_FILTERED = "create-run", "search-runs", "search-runs-filtered"
 UPLOAD_1_MIB, DOWNLOAD_1_MIB = "upload-1MiB", "download-1MiB"
 UPLOAD_1_GIB, DOWNLOAD_1_GIB = "upload-1GiB", "download-1GiB"
 
 CALLS = (LOG_METRIC, LOG_BATCH_100, LOG_BATCH_1000, CREATE_RUN, SEARCH_RUNS)
 SMALL_FILES = (UPLOAD_1_MIB, DOWNLOAD_1_MIB)
 LARGE_FILES = (UPLOAD_1_GIB, DOWNLOAD_1_GIB)
-OPERATIONS = (*CALLS, *SMALL_FILES, *LARGE_FILES)
+OPERATIONS = (*CALLS, SEARCH_FILTERED, *SMALL_FILES, *LARGE_FILES)
 
 COLD_START = "cold start"
 """What a selection calls the starts, which are no case."""
@@ -77,6 +77,7 @@ def quick() -> Plan:
     cases = [
         *_each((LOG_METRIC,), CLIENTS, seconds=3, repeats=3),
         *(case for case in near if case.operation != LOG_METRIC),
+        *_each((SEARCH_FILTERED,), (1,), seconds=2.5, repeats=2),
         *_each(SMALL_FILES, (1,), seconds=2, repeats=2),
         *_large_files(repeats=1),
         *_far((LOG_METRIC,), (25.0,), seconds=3, repeats=2),
@@ -91,6 +92,7 @@ def full() -> Plan:
     """Everything the documents show."""
     cases = [
         *_each(CALLS, CLIENTS, seconds=5, repeats=3),
+        *_each((SEARCH_FILTERED,), (1, 8), seconds=4, repeats=3),
         *_each(SMALL_FILES, (1, 8), seconds=3, repeats=3),
         *_large_files(repeats=2),
         *_far(CALLS, DISTANCES_MS, seconds=4, repeats=2),

@@ -107,6 +107,8 @@ class Comparison:
         for group in self._groups:
             for variant in group:
                 cluster.create(variant.name, template=TEMPLATE)
+                with self._going_on(f"migration of {variant.name}"):
+                    self._server(variant, cluster.port).migrate()
 
     def _ceiling(self) -> dict[str, float]:
         self._progress("what the load generator can ask at the most")
@@ -266,7 +268,7 @@ class Comparison:
             yield
         except (ServerFailedError, OSError, RuntimeError) as error:
             self._results.skipped.append(f"{what}: {error}")
-            self._progress(f"not measured: {what}: {error}")
+            self._progress(f"not measured: {what}: {str(error).splitlines()[0]}")
 
 
 def mlflow_schema(cluster: ThrowawayPostgres, database: str) -> None:

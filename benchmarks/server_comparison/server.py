@@ -27,6 +27,7 @@ STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
 SETTLED_SHARE = 0.1  # of a core
 WARM_UP_CONNECTIONS = 32
+WORDS = 3000  # of a log that are shown
 QUESTION = ("/api/2.0/mlflow/experiments/search", '{"max_results": 1}')
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER")
@@ -69,6 +70,7 @@ class RunningServer:
         self._work = work
         self._process: subprocess.Popen[bytes] | None = None
         self._log = place.folder / "server.log"
+        self._log_begins = 0  # where this start's words begin
 
     @property
     def pid(self) -> int:
@@ -87,6 +89,23 @@ class RunningServer:
         """Where uploads arrive."""
         return self.launch.artifacts
 
+    def migrate(self) -> None:
+        """Give MLflow's schema what the variant's own deployment adds to it."""
+        if self.variant.migration is None:
+            return
+        launch = self.variant.migration(self.place, self._work)
+        done = subprocess.run(
+            launch.command,
+            env={**_environment(), **launch.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+        if done.returncode != 0:
+            raise ServerFailedError(f"its migration failed:\n{done.stderr[-2000:]}")
+
     def start(self) -> StartTimes:
         """Start it and wait until it answers a question to the database."""
         begun = self.launch_process()
@@ -98,14 +117,13 @@ class RunningServer:
         launch = self.launch
         self.place.folder.mkdir(parents=True, exist_ok=True)
         launch.artifacts.mkdir(exist_ok=True)
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        environment |= {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with self._log.open("ab") as log:
+            self._log_begins = log.tell()
             begun = time.monotonic()
             self._process = subprocess.Popen(
                 launch.command,
                 cwd=self.place.folder,
-                env={**environment, **launch.environment},
+                env={**_environment(), **launch.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -193,8 +211,14 @@ class RunningServer:
             return answer.status
 
     def _words(self) -> str:
-        text = self._log.read_text(errors="replace")[-3000:]
-        return f"; its last words:\n{text}"
+        with self._log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self._log_begins)
+            return f"; its last words:\n{log.read()[-WORDS:]}"
+
+
+def _environment() -> dict[str, str]:
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return environment | {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def _family(pid: int) -> list[psutil.Process]:

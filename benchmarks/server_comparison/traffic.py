@@ -24,10 +24,14 @@ API = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 FIRST_TIMESTAMP_MS = 1_700_000_000_000
 SEARCHED = "searched"
-SEARCH = {
-    "filter": "metrics.loss < 0.05 AND params.optimizer = 'adam'",
-    "order_by": ["metrics.accuracy DESC"],
-    "max_results": 50,
+SEARCHES: dict[str, dict[str, object]] = {
+    # The page of an experiment's runs.
+    cases.SEARCH_RUNS: {"order_by": ["attributes.start_time DESC"], "max_results": 100},
+    cases.SEARCH_FILTERED: {
+        "filter": "metrics.loss < 0.05 AND params.optimizer = 'adam'",
+        "order_by": ["metrics.accuracy DESC"],
+        "max_results": 100,
+    },
 }
 METRICS_PER_REQUEST = {
     cases.LOG_METRIC: 1,
@@ -68,7 +72,7 @@ def prepare(case: Case, cluster: ThrowawayPostgres, database: str, artifacts: Pa
         return _metrics(case, cluster, database)
     if case.operation == cases.CREATE_RUN:
         return _new_runs(case, cluster, database)
-    if case.operation == cases.SEARCH_RUNS:
+    if case.operation in SEARCHES:
         return _search(case, cluster, database)
     return _files(case, artifacts)
 
@@ -172,7 +176,7 @@ def _new_runs(case: Case, cluster: ThrowawayPostgres, database: str) -> Traffic:
 def _search(case: Case, cluster: ThrowawayPostgres, database: str) -> Traffic:
     sql = "SELECT experiment_id FROM experiments WHERE name = %s"
     found = cluster.query(database, sql, SEARCHED)
-    body = json.dumps({"experiment_ids": [str(found[0][0])], **SEARCH})
+    body = json.dumps({"experiment_ids": [str(found[0][0])], **SEARCHES[case.operation]})
     question = Question(method="POST", path=f"{API}/runs/search", body=body)
     return Traffic(questions=(question,) * case.clients, stored=None, clean_up=_nothing)
 

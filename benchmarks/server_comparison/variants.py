@@ -48,6 +48,7 @@ class Variant:
     name: str
     meaning: str
     launch: Callable[[Place, Path], Launch]  # the second: the work folder
+    migration: Callable[[Place, Path], Launch] | None = None  # of MLflow's schema to its own
 
 
 def default(
@@ -88,16 +89,23 @@ def profile(
 ) -> Variant:
     """The platform's server."""
 
-    def launch(place: Place, _work: Path) -> Launch:
-        rendered = rendered_profile(place, settings or {})
+    def launched(place: Place, command: tuple[str, ...], environment: Mapping[str, str]) -> Launch:
         return Launch(
-            command=(sys.executable, *rendered.command[1:]),
+            command=(sys.executable, *command[1:]),
             # Where the package of the server's entry point lies in a checkout.
-            environment={"PYTHONPATH": str(ROOT / "image"), **rendered.environment},
+            environment={"PYTHONPATH": str(ROOT / "image"), **environment},
             artifacts=place.folder / "artifacts",
         )
 
-    return Variant(name=name, meaning=meaning, launch=launch)
+    def launch(place: Place, _work: Path) -> Launch:
+        server = rendered_profile(place, settings or {})
+        return launched(place, server.command, server.environment)
+
+    def migration(place: Place, _work: Path) -> Launch:
+        server = rendered_profile(place, settings or {})
+        return launched(place, server.migration_command, {})
+
+    return Variant(name=name, meaning=meaning, launch=launch, migration=migration)
 
 
 def profile_settings(place: Place, settings: Mapping[str, str]) -> PlatformSettings:

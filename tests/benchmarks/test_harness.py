@@ -27,6 +27,8 @@ from tests.benchmarks.recorded import recorded
 ROOT = Path(__file__).resolve().parents[2]
 FEW = {"seconds": 30.0, "repeats": 1, "patience_seconds": 20.0, "requests_per_client": 6}
 SHORT = Pace(warm_up_seconds=0.1, settle_look_seconds=0.1, settle_seconds=0.3, idle_seconds=0.2)
+SMALL = tuple(item for item in cases.OPERATIONS if item not in cases.LARGE_FILES)
+READS = (cases.SEARCH_RUNS, cases.SEARCH_FILTERED, cases.DOWNLOAD_1_MIB)
 ENDS_AT_ONCE = "import sys; sys.exit('a setting is wrong')"
 
 
@@ -81,7 +83,7 @@ class TestEveryCase:
     PLAN = Plan(
         name="tiny",
         cases=(
-            *(few(operation, clients=2) for operation in (*cases.CALLS, *cases.SMALL_FILES)),
+            *(few(operation, clients=2) for operation in SMALL),
             few(cases.LOG_METRIC, client_ms=3.0),
             few(cases.LOG_BATCH_100, database_ms=3.0),
         ),
@@ -96,9 +98,7 @@ class TestEveryCase:
         assert len(found) == 2 * len(self.PLAN.cases)
         for item in found:
             assert (item.acknowledged, item.failed) == (6 * item.key.clients, 0)
-            searched = item.key.operation == cases.SEARCH_RUNS
-            downloaded = item.key.operation == cases.DOWNLOAD_1_MIB
-            assert item.missing == (None if searched or downloaded else 0)
+            assert item.missing == (None if item.key.operation in READS else 0)
             assert item.p50_ms is not None
             assert item.p50_ms.median >= item.key.client_ms + item.key.database_ms
             is_file = item.key.operation in cases.SMALL_FILES
@@ -138,6 +138,13 @@ class TestWhatGoesWrong:
         assert list(cells) == ["profile"]
         ended = "default ended during its start; its last words:\na setting is wrong\n"
         assert skipped == [f"start of default: {ended}"]
+
+    def test_a_migration_that_fails(self, tmp_path: Path) -> None:
+        def migration(place: Place, _work: Path) -> Launch:
+            return Launch(command=(sys.executable, "-c", ENDS_AT_ONCE), artifacts=place.folder)
+
+        _, skipped = self.cells(tmp_path, replace(fake("profile"), migration=migration))
+        assert skipped == ["migration of profile: its migration failed:\na setting is wrong\n"]
 
 
 class TestNothingIsLeft:
