@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -21,26 +20,12 @@ from pathlib import Path
 from benchmarks.delaying_proxy import Distance
 from benchmarks.server_comparison import load_generator, traffic
 from benchmarks.server_comparison.cases import LOG_METRIC, Case, Plan
-from benchmarks.server_comparison.load_generator import Job, LoadResult, Question
-from benchmarks.server_comparison.processes import (
-    cpu_seconds,
-    footprint,
-    tree,
-    watched_memory,
-)
-from benchmarks.server_comparison.results import (
-    CellRecord,
-    Results,
-    StartRecord,
-    VariantRecord,
-)
-from benchmarks.server_comparison.server import (
-    QUESTION,
-    Pace,
-    RunningServer,
-    ServerFailedError,
-)
-from benchmarks.server_comparison.trivial_server import trivial_server
+from benchmarks.server_comparison.cell import job, measure, words
+from benchmarks.server_comparison.processes import footprint
+from benchmarks.server_comparison.results import Results, StartRecord, VariantRecord
+from benchmarks.server_comparison.schema import mlflow_schema
+from benchmarks.server_comparison.server import Pace, RunningServer, ServerFailedError
+from benchmarks.server_comparison.trivial_server import ceiling
 from benchmarks.server_comparison.variants import Place, Variant
 from benchmarks.throwaway_postgres import ThrowawayPostgres, free_port
 
@@ -83,7 +68,8 @@ class Comparison:
 
     def run(self) -> None:
         """Measure everything; raises KeyboardInterrupt with nothing left running."""
-        self._results.ceiling = self._ceiling()
+        self._progress("what the load generator can ask at the most")
+        self._results.ceiling = ceiling()
         with self._cluster:
             self._make_databases()
             version = self._cluster.query("postgres", "SHOW server_version")[0][0]
@@ -109,23 +95,6 @@ class Comparison:
                 cluster.create(variant.name, template=TEMPLATE)
                 with self._going_on(f"migration of {variant.name}"):
                     self._server(variant, cluster.port).migrate()
-
-    def _ceiling(self) -> dict[str, float]:
-        self._progress("what the load generator can ask at the most")
-        ceiling: dict[str, float] = {}
-        question = Question(method="POST", path="/trivial", body='{"step": @STEP@}' + " " * 100)
-        with trivial_server() as port:
-            for clients in (1, 64):
-                job = Job(
-                    host="127.0.0.1",
-                    port=port,
-                    questions=(question,) * clients,
-                    seconds=1.0,
-                    patience_seconds=5.0,
-                )
-                rate = load_generator.run(job).requests_per_second
-                ceiling["1_client" if clients == 1 else f"{clients}_clients"] = round(rate, 1)
-        return ceiling
 
     def _server(self, variant: Variant, database_port: int) -> RunningServer:
         place = Place(
@@ -218,34 +187,13 @@ class Comparison:
                         server.stop()
                         self._start_warm(server)
                     distance.set_round_trip_ms(case.database_ms)
-                    record = self._cell(case, server, repeat)
+                    record = measure(case, server, repeat, self._cluster)
                     self._results.cells.append(record)
-                    self._progress(f"{where} {case.title}: {name} {_words(record)}")
+                    self._progress(f"{where} {case.title}: {name} {words(record)}")
                     if record.failed or record.elapsed_seconds > SLOW_FACTOR * case.seconds:
                         unfit.add(name)
                     if record.failed:
                         self._spoiled.add(name)
-
-    def _cell(self, case: Case, server: RunningServer, repeat: int) -> CellRecord:
-        ready = traffic.prepare(case, self._cluster, server.place.database, server.artifacts)
-        try:
-            with contextlib.ExitStack() as stack:
-                port = server.place.port
-                if case.client_ms:
-                    away = stack.enter_context(Distance("127.0.0.1", port))
-                    away.set_round_trip_ms(case.client_ms)
-                    port = away.port
-                memory: list[float] | None = None
-                if case.operation in traffic.FILE_BYTES:
-                    memory = stack.enter_context(watched_memory(server.pid))
-                server_cpu, database_cpu = server.cpu_seconds(), self._database_cpu()
-                result = load_generator.run(_job(case, server, ready.questions, port))
-                server_cpu = server.cpu_seconds() - server_cpu
-                database_cpu = self._database_cpu() - database_cpu
-            missing = _missing(result, ready.stored)
-        finally:
-            ready.clean_up()
-        return _record(case, server, repeat, result, missing, server_cpu, database_cpu, memory)
 
     def _start_warm(self, server: RunningServer) -> None:
         """Start it and let every worker log: the first write of each takes seconds."""
@@ -256,10 +204,7 @@ class Comparison:
         seconds = self._pace.warm_up_seconds
         case = Case(operation=LOG_METRIC, clients=16, seconds=seconds, repeats=1)
         ready = traffic.prepare(case, self._cluster, server.place.database, server.artifacts)
-        load_generator.run(_job(case, server, ready.questions, server.place.port))
-
-    def _database_cpu(self) -> float:
-        return cpu_seconds(tree(self._cluster.postmaster_pid))
+        load_generator.run(job(case, server, ready.questions, server.place.port))
 
     @contextlib.contextmanager
     def _going_on(self, what: str) -> Generator[None]:
@@ -269,90 +214,3 @@ class Comparison:
         except (ServerFailedError, OSError, RuntimeError) as error:
             self._results.skipped.append(f"{what}: {error}")
             self._progress(f"not measured: {what}: {str(error).splitlines()[0]}")
-
-
-def mlflow_schema(cluster: ThrowawayPostgres, database: str) -> None:
-    """The tables of the installed MLflow, as its own migrations make them."""
-    uri = f"postgresql+psycopg://mlflow@127.0.0.1:{cluster.port}/{database}"
-    done = subprocess.run(
-        [sys.executable, "-m", "mlflow", "db", "upgrade", uri],
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,
-    )
-    if done.returncode != 0:
-        raise ServerFailedError(f"the schema could not be made:\n{done.stderr[-2000:]}")
-
-
-def _job(case: Case, server: RunningServer, questions: tuple[Question, ...], port: int) -> Job:
-    return Job(
-        host="127.0.0.1",
-        port=port,
-        authority=f"127.0.0.1:{server.place.port}",  # the server's name, however far it is
-        questions=questions,
-        seconds=case.seconds,
-        patience_seconds=case.patience_seconds,
-        requests_per_client=case.requests_per_client,
-        warm_up=Question(method="POST", path=QUESTION[0], body=QUESTION[1]),
-    )
-
-
-def _missing(result: LoadResult, stored: Callable[[], list[int]] | None) -> int | None:
-    """Requests that were acknowledged and are not in the store."""
-    if stored is None:
-        return None
-    pairs = zip(result.acknowledged_by_client, stored(), strict=True)
-    return sum(max(0, acknowledged - found) for acknowledged, found in pairs)
-
-
-def _record(
-    case: Case,
-    server: RunningServer,
-    repeat: int,
-    result: LoadResult,
-    missing: int | None,
-    server_cpu: float,
-    database_cpu: float,
-    memory: list[float] | None,
-) -> CellRecord:
-    def each(seconds: float) -> float | None:
-        return round(1000 * seconds / result.acknowledged, 3) if result.acknowledged else None
-
-    return CellRecord(
-        variant=server.variant.name,
-        operation=case.operation,
-        clients=case.clients,
-        database_ms=case.database_ms,
-        client_ms=case.client_ms,
-        repeat=repeat,
-        seconds=case.seconds,
-        elapsed_seconds=round(result.elapsed_seconds, 3),
-        requests_per_second=round(result.requests_per_second, 3),
-        acknowledged=result.acknowledged,
-        errors=result.errors,
-        error_kinds=result.error_kinds,
-        unanswered=result.unanswered,
-        missing=missing,
-        p50_ms=result.p50_ms,
-        p95_ms=result.p95_ms,
-        p99_ms=result.p99_ms,
-        slowest_ms=result.slowest_ms,
-        server_cpu_ms_per_request=each(server_cpu),
-        database_cpu_ms_per_request=each(database_cpu),
-        generator_busy_percent=round(
-            100 * result.generator_cpu_seconds / max(result.elapsed_seconds, 1e-9), 1
-        ),
-        idle_pss_mib=round(memory[0], 1) if memory else None,
-        peak_pss_mib=round(max(memory), 1) if memory else None,
-    )
-
-
-def _words(record: CellRecord) -> str:
-    median = "–" if record.p50_ms is None else f"{record.p50_ms:.1f} ms"
-    text = f"{record.requests_per_second:.1f}/s, p50 {median}"
-    if record.failed:
-        text += f", {record.errors} errors, {record.unanswered} unanswered"
-    if record.missing:
-        text += f", {record.missing} MISSING"
-    return text

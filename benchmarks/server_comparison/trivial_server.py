@@ -18,6 +18,9 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.server_comparison import load_generator
+from benchmarks.server_comparison.load_generator import Job, Question
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -62,6 +65,24 @@ def trivial_server() -> Generator[int]:
     finally:
         child.kill()
         child.communicate()
+
+
+def ceiling() -> dict[str, float]:
+    """Requests a second that the load generator can ask at the most, by clients."""
+    found: dict[str, float] = {}
+    question = Question(method="POST", path="/trivial", body='{"step": @STEP@}' + " " * 100)
+    with trivial_server() as port:
+        for clients in (1, 64):
+            job = Job(
+                host="127.0.0.1",
+                port=port,
+                questions=(question,) * clients,
+                seconds=1.0,
+                patience_seconds=5.0,
+            )
+            rate = load_generator.run(job).requests_per_second
+            found["1_client" if clients == 1 else f"{clients}_clients"] = round(rate, 1)
+    return found
 
 
 async def serve() -> None:
