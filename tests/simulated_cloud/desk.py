@@ -114,7 +114,7 @@ class Resource:
         assert diff.changes == "none", diff
 
     def _like(self, inputs: dict[str, Any], outputs: dict[str, Any] | None) -> Any:
-        state = GivenState(
+        return GivenState(
             urn=self.state.urn,
             type=self.state.type,
             custom=True,
@@ -122,7 +122,6 @@ class Resource:
             inputs=inputs,
             outputs=outputs or {},
         )
-        return state
 
 
 class GivenState(ResourceState):

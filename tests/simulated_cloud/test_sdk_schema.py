@@ -14,8 +14,10 @@ class TestNamesThatAreTaken:
         ("token", "required"),
         [
             (
-                "aws:s3/bucketServerSideEncryptionConfiguration:"
-                "BucketServerSideEncryptionConfiguration",
+                (
+                    "aws:s3/bucketServerSideEncryptionConfiguration:"
+                    "BucketServerSideEncryptionConfiguration"
+                ),
                 {"bucket", "rules"},
             ),
             ("aws:s3/bucketVersioning:BucketVersioning", {"bucket", "versioningConfiguration"}),

@@ -73,8 +73,11 @@ class TestVpc:
         [
             (
                 {"cidrBlock": "10.0.0.0/8"},
-                "expected cidrBlock to contain a network Value with between 16 and 28 significant "
-                "bits, got: 8",
+                (
+                    "expected cidrBlock to contain a network Value with between 16 and 28 "
+                    "significant "
+                    "bits, got: 8"
+                ),
             ),
             (
                 {"cidrBlock": "10.0.0.1/16"},
@@ -82,8 +85,10 @@ class TestVpc:
             ),
             (
                 {},
-                "creating EC2 VPC (it): Either 'cidr_block' or 'ipv4_ipam_pool_id' must be "
-                "provided.",
+                (
+                    "creating EC2 VPC (it): Either 'cidr_block' or 'ipv4_ipam_pool_id' must be "
+                    "provided."
+                ),
             ),
             (
                 {"cidrBlock": "10.0.0.0/16", "cidrBlok": "x"},

@@ -93,14 +93,16 @@ class TestRefusals:
             (
                 {"securityContext": {"runAsNonRoot": "yes"}},
                 (
-                    "spec.template.spec.securityContext.runAsNonRoot: Invalid value: takes a boolean, "
+                    "spec.template.spec.securityContext.runAsNonRoot: Invalid value: takes a "
+                    "boolean, "
                     "not a string"
                 ),
             ),
             (
                 {"securitycontext": {}},
                 (
-                    "spec.template.spec.securitycontext: field not declared in schema (did you mean "
+                    "spec.template.spec.securitycontext: field not declared in schema (did "
+                    "you mean "
                     "securityContext?)"
                 ),
             ),
@@ -111,7 +113,8 @@ class TestRefusals:
             (
                 {"restartPolicy": "Never"},
                 (
-                    'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: '
+                    'spec.template.spec.restartPolicy: Unsupported value: "Never": supported '
+                    "values: "
                     '"Always"'
                 ),
             ),
@@ -127,7 +130,8 @@ class TestRefusals:
                 {"containers": [{"name": "w", "resources": {"limits": {"memory": "lots"}}}]},
                 (
                     "spec.template.spec.containers[0].resources.limits"
-                    '["memory"]: Invalid value: "lots": quantities must match the regular expression'
+                    '["memory"]: Invalid value: "lots": quantities must match the regular '
+                    "expression"
                 ),
             ),
         ],
