@@ -56,9 +56,10 @@ class SimulatedCloud:
             "AWS_REGION": DEFAULT_REGION,
             "AWS_DEFAULT_REGION": DEFAULT_REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
+            # A profile of our own: the caller's may be set, and an empty name is no profile.
+            "AWS_CONFIG_FILE": str(_profile_file(self.state)),
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_PROFILE": "",
+            "AWS_PROFILE": "default",
         }
 
     def client(self, service: str, region: str = DEFAULT_REGION) -> Any:
@@ -82,8 +83,13 @@ def running(state: Path | str) -> Generator[SimulatedCloud]:
             store = FileStore(_store_file(folder, name))
             store.clear()
             ports[name] = stack.enter_context(serve(build(packages.Parts(store, account))))
+        _profile_file(folder).write_text("[default]\n", encoding="utf-8")
         yield SimulatedCloud(folder, ports, account)
 
 
 def _store_file(state: Path, package: str) -> Path:
     return state / f"{package}.json"
+
+
+def _profile_file(state: Path) -> Path:
+    return state.absolute() / "aws_profile"
