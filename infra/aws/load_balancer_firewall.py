@@ -60,7 +60,7 @@ class LoadBalancerFirewall(pulumi.ComponentResource):
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-to-server",
             security_group_id=group.id,
-            description="The server's pods",
+            description="The pods of the server",
             referenced_security_group_id=node_security_group_id,
             ip_protocol="tcp",
             from_port=server_port,

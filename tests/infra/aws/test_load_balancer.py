@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -241,6 +242,18 @@ class TestFirewall:
             "fromPort": 5000,
             "toPort": 5000,
         }
+
+    def test_descriptions_are_of_the_characters_that_aws_takes(self) -> None:
+        """Found on the simulated cloud, which refuses what EC2 refuses: no apostrophes."""
+        deployment = balancer(aws_stack({**INTERNAL, **OIDC})).deployment
+        texts = [
+            item.inputs["description"]
+            for item in deployment.resources
+            if "description" in item.inputs
+        ]
+        assert len(texts) > 8
+        for text in texts:
+            assert re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", text)
 
     def test_addresses_of_both_families(self) -> None:
         settings = aws_stack(PUBLIC, ingressAllowedCidrs='["2001:db8::/32"]')
