@@ -135,6 +135,20 @@ lock: $(VENV)/bin/uv ## Rewrite the lock files from requirements*.in
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links --output-file $$name.txt $$name.in; \
 	done
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --override image/left-out.txt \
+	  --output-file image/requirements.txt image/requirements.in
+
+# The base's digest is what its tag means today; the image's label keeps it. To build the same image
+# again, give it: make image BASE_DIGEST=sha256:…
+.PHONY: image
+image: BASE := $(shell sed -n 's/^ARG PYTHON_IMAGE=//p' image/Dockerfile)
+image: IMAGE ?= mlflow-platform-server:3.17.2
+image: ## Build the server's image (docker, or podman as docker)
+	@command -v docker >/dev/null || { echo "make image needs docker on PATH (or podman's docker command)" >&2; exit 2; }
+	@digest=$${BASE_DIGEST:-$$(docker buildx imagetools inspect $(BASE) --format '{{.Manifest.Digest}}')}; \
+	docker build --build-arg "PYTHON_IMAGE=$(BASE)@$$digest" \
+	  --label "org.opencontainers.image.base.digest=$$digest" --tag $(IMAGE) image
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed; {sys.executable} is {v.major}.{v.minor}: install it, or name another one with PYTHON=…")'

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ from mlflow_platform_server.flask_lane import FlaskLane, WsgiApplication
 from mlflow_platform_server.job_runner import jobs_wanted, prepare_jobs
 from mlflow_platform_server.mlflow_environment import set_environment, static_prefix
 from mlflow_platform_server.serve_options import ServeOptions
+
+NOT_IMPORTED = ("pyarrow", "scipy")
+"""Models' data types: loaded by pandas and MLflow when they are there, never used for tracking.
+
+The image does not hold them. Where they are installed they cost memory, time and, pyarrow, a thread
+that would run in the process that forks. They can be imported as ever once the server is loaded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,8 @@ def load(options: ServeOptions) -> Loaded:
     # Collecting garbage while a million objects are made to stay costs a fifth of the imports.
     gc.disable()
     with _every_connection_closed_at_the_end():
-        flask, asgi = _import_application(options)
+        with _absent(NOT_IMPORTED):
+            flask, asgi = _import_application(options)
         if not options.artifacts_only:
             _open_stores(options)
         jobs = jobs_wanted() and prepare_jobs(options)
@@ -105,6 +114,18 @@ def _open_stores(options: ServeOptions) -> None:
         raise CannotStart(f"MLflow cannot use its backend store: {error.message}") from None
     # The statement of the readiness probe: mapped and compiled here, not at the first request.
     handlers._get_tracking_store().search_experiments(max_results=1)
+
+
+@contextlib.contextmanager
+def _absent(names: tuple[str, ...]) -> Generator[None]:
+    """Importing these fails for a while, as where they are not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not to be found
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 @contextlib.contextmanager

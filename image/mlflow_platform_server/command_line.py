@@ -1,7 +1,7 @@
-"""`python -m mlflow_platform_server`: serve, upgrade the schema, remove deleted runs.
+"""`python -m mlflow_platform_server`: serve, upgrade the schema, remove deleted runs, ask.
 
-Owns the three commands and their exit codes: 0 ended as told, 1 could not start or failed (one
-sentence on standard error), 2 the command line cannot be understood.
+Owns the commands and their exit codes: 0 ended as told, 1 could not start or failed (one sentence
+on standard error), 2 the command line cannot be understood.
 """
 
 from __future__ import annotations
@@ -51,10 +51,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     collecting.add_argument("--backend-store-uri", required=True, metavar="URI")
     add_login_argument(collecting)
+    health = commands.add_parser(
+        "health",
+        help="ask a server on this machine whether it is alive",
+        description="Ask a server on this machine whether it is alive; exit 1 when it is not.",
+    )
+    health.add_argument("--port", type=int, default=5000)
+    health.add_argument("--static-prefix", metavar="PATH", default="")
     parsed, others = parser.parse_known_args(arguments)
     if others and parsed.command != "gc":
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
+        if parsed.command == "health":
+            return _health(parsed.port, parsed.static_prefix)
         if parsed.command == "gc":
             return _collect(parsed.backend_store_uri, parsed.database_login, others)
         if parsed.command == "migrate":
@@ -85,6 +94,20 @@ def _collect(uri: str, token: str, others: list[str]) -> int:
     from mlflow_platform_server.garbage_collection import collect_garbage
 
     collect_garbage(uri, token, others)
+    return 0
+
+
+def _health(port: int, prefix: str) -> int:
+    from http.client import HTTPConnection, HTTPException
+
+    try:
+        connection = HTTPConnection("127.0.0.1", port, timeout=4)
+        connection.request("GET", f"{prefix}/health")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise CannotStart(f"nothing healthy answers on port {port}: {error}") from None
+    if status != 200:
+        raise CannotStart(f"the server on port {port} answers {status} to {prefix}/health")
     return 0
 
 
