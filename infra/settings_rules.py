@@ -18,7 +18,6 @@ from infra.settings_mlflow_limits import MLFLOW_LIMITS
 from infra.settings_model import PlatformSettings
 from infra.settings_parsing import Parsed, Problem, problem
 from infra.settings_rules_aws import AWS_RULES
-from infra.settings_rules_aws_network import AWS_NETWORK_RULES
 from infra.settings_rules_cloud import CLOUD_RULES
 from infra.settings_rules_gcp import GCP_RULES
 from infra.settings_rules_kubernetes import KUBERNETES_RULES
@@ -30,7 +29,7 @@ Rule = Callable[[PlatformSettings, Parsed], Iterator[Problem]]
 
 def broken_rules(settings: PlatformSettings, parsed: Parsed) -> list[Problem]:
     """Every broken rule's problems, in the rules' order."""
-    of_target = {"aws": RULES_OF_AWS, "gcp": GCP_RULES}.get(settings.target, ())
+    of_target = {"aws": AWS_RULES, "gcp": GCP_RULES}.get(settings.target, ())
     rules = (*ALL_RULES, *of_target)
     return [problem for rule in rules for problem in rule(settings, parsed)]
 
@@ -168,4 +167,3 @@ ALL_RULES: tuple[Rule, ...] = (
     *KUBERNETES_RULES,
     *CLOUD_RULES,
 )
-RULES_OF_AWS: tuple[Rule, ...] = (*AWS_NETWORK_RULES, *AWS_RULES)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.settings_rules import RULES_OF_AWS
+from infra.settings_rules_aws import AWS_RULES
 from infra.settings_rules_cloud import CLOUD_RULES
 from tests.infra.settings.loading import load, problems
 
@@ -544,7 +544,7 @@ class TestRules:
         assert problems(**values) == [f"mlflow-platform:{line}"]
 
     def test_every_rule_is_tried(self) -> None:
-        rules = (*CLOUD_RULES, *RULES_OF_AWS)
+        rules = (*CLOUD_RULES, *AWS_RULES)
         assert set(REFUSED) == {rule.__name__ for rule in rules}
 
     def test_a_single_server_is_told_by_two_rules(self) -> None:
