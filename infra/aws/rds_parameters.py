@@ -1,31 +1,25 @@
-"""PostgreSQL's parameters on RDS, from the settings.
+"""PostgreSQL's parameters on RDS: what every place has, and what RDS alone knows.
 
-Owns which parameters the group carries and how each is applied: a static one waits for a restart,
-a dynamic one is in force at once. TLS is not optional; what every database of ours is set to stands
-in `infra.database_tuning`.
+Owns how each parameter is applied (a static one waits for a restart, a dynamic one is in force at
+once) and TLS, which is not optional. The values themselves stand in `infra.database_tuning`.
 """
 
 from __future__ import annotations
 
 import pulumi_aws as aws
 
-from infra import database_tuning
+from infra.database_tuning import STATIC, parameters, rds_spelling
 from infra.settings_instance_classes import memory_gib
 from infra.settings_model import PlatformSettings
 
-STATIC = database_tuning.STATIC | {"shared_preload_libraries"}
-"""Parameters that PostgreSQL reads when it starts (of those set here)."""
+OF_RDS = {"rds.force_ssl": "1"}
 
 
 def postgres_parameters(settings: PlatformSettings) -> dict[str, str]:
     """Parameters by name, as RDS spells their values."""
-    gib = memory_gib(settings.aws.rds.instance_class)
-    shared = database_tuning.parameters(settings, None if gib is None else gib * 1024)
-    return {
-        **database_tuning.rds_spelling(shared),
-        "rds.force_ssl": "1",
-        "shared_preload_libraries": "pg_stat_statements",
-    }
+    memory = memory_gib(settings.aws.rds.instance_class)
+    tuned = parameters(settings, None if memory is None else memory * 1024)
+    return {**rds_spelling(tuned), **OF_RDS}
 
 
 def parameter_args(settings: PlatformSettings) -> list[aws.rds.ParameterGroupParameterArgs]:

@@ -248,3 +248,12 @@ class TestParameters:
         assert found["rds.force_ssl"] == ("1", "immediate")
         assert found["max_connections"] == ("333", "pending-reboot")
         assert found["log_min_duration_statement"] == ("250", "immediate")
+        assert found["jit"] == ("0", "immediate")
+        assert found["shared_buffers"] == (str(2 * 1024 * 128), "pending-reboot")  # of 8 GiB
+
+    def test_a_class_that_nobody_knows_is_left_as_rds_has_it(self) -> None:
+        settings = aws_stack(databaseInstanceClass="db.x2g.large")
+        group = database(settings).deployment.one("rds/parameterGroup:ParameterGroup").inputs
+        names = {item["name"] for item in group["parameters"]}
+        assert "shared_buffers" not in names
+        assert {"rds.force_ssl", "max_connections"} <= names
