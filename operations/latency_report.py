@@ -5,9 +5,11 @@ Owns the verdict (which measured value is too slow, which request failed) and th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
+from operations.latency_pool import PoolMeasurement
 from operations.report import ExitCode, Line
 from operations.timings import Timings, milliseconds
 
@@ -19,6 +21,8 @@ class LatencyReport:
     tracking_uri: str
     slow_ms: int  # a p95 above this is found
     requests: tuple[Timings, ...]
+    database: tuple[Timings, ...] | str  # measured, or why not
+    pool: PoolMeasurement | str  # measured, or why not
     leftovers: str | None = None  # what could not be cleaned up
 
     @property
@@ -29,7 +33,12 @@ class LatencyReport:
     @property
     def findings(self) -> tuple[str, ...]:
         """Everything that is not as it should be, a sentence each."""
-        return (*self._failed(), *self._slow(), *([self.leftovers] if self.leftovers else []))
+        return (
+            *self._failed(),
+            *self._slow(),
+            *self._other_pools(),
+            *([self.leftovers] if self.leftovers else []),
+        )
 
     def document(self) -> Mapping[str, object]:
         """For a machine."""
@@ -37,6 +46,8 @@ class LatencyReport:
             "tracking_uri": self.tracking_uri,
             "slow_ms": self.slow_ms,
             "requests": [item.document() for item in self.requests],
+            "database": _document(self.database, lambda items: [i.document() for i in items]),
+            "pool": _document(self.pool, _pool_document),
             "findings": list(self.findings),
         }
 
@@ -45,6 +56,17 @@ class LatencyReport:
         yield Line(f"Latency of {self.tracking_uri}")
         yield Line()
         yield from table(self.requests)
+        yield Line()
+        if isinstance(self.database, str):
+            yield Line(f"- Database not measured: {self.database}", "yellow")
+        else:
+            yield Line("The database, from here:", "dim")
+            yield from table(self.database)
+        if isinstance(self.pool, str):
+            yield Line(f"- Pool not measured: {self.pool}", "yellow")
+        else:
+            for server in self.pool.servers:
+                yield Line(f"Pool of {server.address}: {server.describe(self.pool.asked)}")
         yield Line()
         for finding in self.findings:
             yield Line(f"! {finding}", "red")
@@ -63,6 +85,21 @@ class LatencyReport:
             if p95 is not None and p95 > self.slow_ms:
                 yield f"{_named(item)}: p95 is {p95:g} ms, and slowResponseMs is {self.slow_ms}"
 
+    def _other_pools(self) -> Iterator[str]:
+        if isinstance(self.pool, str):
+            return
+        if self.pool.failed:
+            yield (
+                f"pool: {self.pool.failed} of {self.pool.requests} requests of the burst failed; "
+                f"the first: {self.pool.problem}"
+            )
+        for server in self.pool.servers:
+            if server.verdict(self.pool.asked) == "differs":
+                yield (
+                    f"pool of {server.address}: {server.describe(self.pool.asked)}; deploy the "
+                    "stack again, or look for what sets MLFLOW_SQLALCHEMYSTORE_POOL_SIZE there"
+                )
+
 
 def table(measured: Iterable[Timings]) -> Iterator[Line]:
     """One row for each measured thing, in milliseconds."""
@@ -79,3 +116,26 @@ def table(measured: Iterable[Timings]) -> Iterator[Line]:
 
 def _named(item: Timings) -> str:
     return item.name if item.clients == 1 else f"{item.name}, {item.clients} at once"
+
+
+_Measured = TypeVar("_Measured")
+
+
+def _document(
+    measured: _Measured | str, document: Callable[[_Measured], object]
+) -> dict[str, object]:
+    if isinstance(measured, str):
+        return {"measured": None, "reason": measured}
+    return {"measured": document(measured), "reason": None}
+
+
+def _pool_document(pool: PoolMeasurement) -> dict[str, object]:
+    return {
+        "asked": asdict(pool.asked),
+        "servers": [
+            {**asdict(server), "verdict": server.verdict(pool.asked)} for server in pool.servers
+        ],
+        "requests": pool.requests,
+        "failed": pool.failed,
+        "problem": pool.problem,
+    }
