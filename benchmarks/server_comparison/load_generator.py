@@ -116,7 +116,8 @@ def run(job: Job) -> LoadResult:
 async def generate(job: Job) -> LoadResult:
     """Do a job in this process."""
     clients = [Client() for _ in job.questions]
-    connections = [await _connected(job) for _ in clients]
+    ready_by = time.monotonic() + job.patience_seconds
+    connections = [await _connected(job, ready_by) for _ in clients]
     cpu = time.process_time()
     started = time.monotonic()
     tasks = [
@@ -174,16 +175,19 @@ async def _ask(
             connection.close()
 
 
-async def _connected(job: Job) -> HttpConnection | None:
-    """A connection over which one question was answered, so that no cell pays for its set-up."""
+async def _connected(job: Job, ready_by: float) -> HttpConnection | None:
+    """A connection over which one question was answered, so that no cell pays for its set-up.
+
+    None where that takes too long: the client connects with its first request.
+    """
     try:
-        connection = await open_connection(job.host, job.port)
-        if job.warm_up is not None:
-            ask = job.warm_up
-            body = ask.body.encode()
-            host = job.authority or f"{job.host}:{job.port}"
-            head = request_head(ask.method, ask.path, host, len(body), ask.content_type)
-            async with asyncio.timeout(job.patience_seconds):
+        async with asyncio.timeout(max(0.0, ready_by - time.monotonic())):
+            connection = await open_connection(job.host, job.port)
+            if job.warm_up is not None:
+                ask = job.warm_up
+                body = ask.body.encode()
+                host = job.authority or f"{job.host}:{job.port}"
+                head = request_head(ask.method, ask.path, host, len(body), ask.content_type)
                 await connection.request(head, body)
     except (OSError, TimeoutError):
         return None

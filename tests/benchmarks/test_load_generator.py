@@ -77,6 +77,18 @@ class TestWhatIsSent:
         assert seen == ["/warm", "/ask/1"]
         assert result.acknowledged == 1
 
+    def test_a_warm_up_that_is_not_answered_ends_with_patience(self) -> None:
+        async def reply(request: Request) -> bytes:
+            if "/warm" in request.head:
+                await asyncio.Event().wait()
+            return answer()
+
+        warm_up = Question(method="GET", path="/warm")
+        result = measured(
+            reply, warm_up=warm_up, questions=(ASK,) * 3, patience_seconds=0.1, seconds=20.0
+        )
+        assert (result.acknowledged, result.errors) == (12, 0)
+
     def test_the_servers_name_is_said_through_a_proxy_too(self) -> None:
         seen: list[str] = []
 
