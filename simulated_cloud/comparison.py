@@ -64,6 +64,29 @@ def same(
     return wanted == found or _same_text(wanted, found)
 
 
+def in_words(wanted: Any, found: Any) -> Any:
+    """Return `found`, which is what `wanted` asks for, in the words of `wanted`.
+
+    What the API added to an object stays: a program may read it.
+    """
+    if isinstance(wanted, Secret):
+        return Secret(in_words(wanted.value, found))
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        one, other = cast("Mapping[str, Any]", wanted), cast("Mapping[str, Any]", found)
+        said = {key: in_words(value, other.get(key)) for key, value in one.items()}
+        return {**{key: value for key, value in other.items() if value is not None}, **said}
+    if isinstance(wanted, list) and isinstance(found, list):
+        others = list(cast("list[Any]", found))
+        said_: list[Any] = []
+        for one in cast("list[Any]", wanted):
+            match = next((o for o in others if same(one, o, whole=False)), one)
+            if match in others:
+                others.remove(match)
+            said_.append(in_words(one, match))
+        return said_
+    return wanted
+
+
 def _same_text(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return str(one).lower() == str(other).lower() and None not in (one, other)

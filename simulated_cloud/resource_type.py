@@ -190,7 +190,8 @@ class ResourceType(Generic[CloudT]):
         merged |= {key: value for key, value in inputs.items() if key not in read}
         for key, value in read.items():
             wanted = inputs.get(key)
-            merged[key] = wanted if self._as_wanted(key, wanted, value) else value
+            same = self._as_wanted(key, wanted, value)
+            merged[key] = comparison.in_words(wanted, value) if same else value
         shown = {k: v for k, v in merged.items() if v is not None and k in self._output_names()}
         shown = {key: hide(value, inputs.get(key)) for key, value in shown.items()}
         return self._hidden(shown)

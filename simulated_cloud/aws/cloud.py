@@ -8,6 +8,7 @@ address, and no profile, variable or metadata service is asked for credentials.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -97,6 +98,8 @@ def moto_server() -> Generator[str]:
     Its resources are in this process's memory and end with it. The server is emptied first: moto
     keeps its accounts in module globals.
     """
+    # So that attaching a policy of AWS's own which does not exist is refused.
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     # Half a second, and needed by nobody who only asks for --help.
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.moto_api._internal.models import moto_api_backend

@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from simulated_cloud.aws.cloud import ACCOUNT_ID, AwsCloud
+from simulated_cloud.aws.eks_cluster import Cluster
+from simulated_cloud.aws.eks_versions import addon_version, addon_versions
+from simulated_cloud.aws.iam_oidc import OpenIdConnectProvider
+from simulated_cloud.errors import Refusal
 from simulated_cloud.property_values import Properties
 
 Answer = Callable[[AwsCloud, Properties], Properties]
@@ -66,9 +70,47 @@ def partition(aws: AwsCloud, arguments: Properties) -> Properties:  # noqa: ARG0
     }
 
 
+def addon_version_of(aws: AwsCloud, arguments: Properties) -> Properties:
+    """Answer aws.eks.get_addon_version."""
+    name, kubernetes = arguments["addonName"], arguments["kubernetesVersion"]
+    version = addon_version(name, kubernetes)
+    if version is None:
+        raise Refusal(
+            f"reading EKS Add-On version info ({name}, {kubernetes}): couldn't find resource"
+        )
+    if arguments.get("mostRecent"):
+        version = addon_versions(name)[-1]
+    return {**arguments, "id": name, "region": aws.region, "version": version}
+
+
+def cluster(aws: AwsCloud, arguments: Properties) -> Properties:
+    """Answer aws.eks.get_cluster."""
+    name = arguments["name"]
+    found = Cluster().find(aws, name, {}) or {}
+    authority = found.pop("certificateAuthority")
+    return {
+        **found,
+        "id": name,
+        "region": aws.region,
+        "certificateAuthorities": [authority],
+        "tags": found["tagsAll"],
+    }
+
+
+def open_id_connect_provider(aws: AwsCloud, arguments: Properties) -> Properties:
+    """Answer aws.iam.get_open_id_connect_provider."""
+    host = str(arguments.get("url", "")).removeprefix("https://")
+    arn = arguments.get("arn") or aws.arn("iam", f"oidc-provider/{host}", regional=False)
+    found = OpenIdConnectProvider().find(aws, arn, arguments) or {}
+    return {**found, "id": arn, "url": host, "tags": found["tagsAll"]}
+
+
 FUNCTIONS: Mapping[str, Answer] = {
     "aws:index/getCallerIdentity:getCallerIdentity": caller_identity,
     "aws:index/getAvailabilityZones:getAvailabilityZones": availability_zones,
     "aws:index/getRegion:getRegion": region,
     "aws:index/getPartition:getPartition": partition,
+    "aws:eks/getAddonVersion:getAddonVersion": addon_version_of,
+    "aws:eks/getCluster:getCluster": cluster,
+    "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": open_id_connect_provider,
 }

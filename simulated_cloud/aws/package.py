@@ -11,7 +11,33 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-from simulated_cloud.aws import ec2_vpc, functions
+from simulated_cloud.aws import (
+    backup,
+    cloudwatch,
+    ec2_addresses,
+    ec2_endpoints,
+    ec2_launch_template,
+    ec2_routing,
+    ec2_security_groups,
+    ec2_vpc,
+    ecr,
+    eks_access,
+    eks_cluster,
+    eks_nodes,
+    functions,
+    iam_oidc,
+    iam_roles,
+    kms,
+    lb,
+    lb_listener,
+    logs,
+    rds_groups,
+    rds_instance,
+    s3_bucket,
+    s3_configuration,
+    secretsmanager,
+    sns,
+)
 from simulated_cloud.aws.aws_type import explain
 from simulated_cloud.aws.cloud import ACCOUNT_ID, AwsCloud, MotoAccount
 from simulated_cloud.errors import InputProblem
@@ -20,7 +46,32 @@ from simulated_cloud.package import Package
 from simulated_cloud.property_values import Properties
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-FAMILIES = (ec2_vpc,)
+FAMILIES = (
+    backup,
+    cloudwatch,
+    ec2_addresses,
+    ec2_endpoints,
+    ec2_launch_template,
+    ec2_routing,
+    ec2_security_groups,
+    ec2_vpc,
+    ecr,
+    eks_access,
+    eks_cluster,
+    eks_nodes,
+    iam_oidc,
+    iam_roles,
+    kms,
+    lb,
+    lb_listener,
+    logs,
+    rds_groups,
+    rds_instance,
+    s3_bucket,
+    s3_configuration,
+    secretsmanager,
+    sns,
+)
 
 
 class AwsPackage(Package):

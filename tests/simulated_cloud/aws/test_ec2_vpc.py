@@ -75,8 +75,7 @@ class TestVpc:
                 {"cidrBlock": "10.0.0.0/8"},
                 (
                     "expected cidrBlock to contain a network Value with between 16 and 28 "
-                    "significant "
-                    "bits, got: 8"
+                    "significant bits, got: 8"
                 ),
             ),
             (

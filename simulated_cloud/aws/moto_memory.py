@@ -1,0 +1,20 @@
+"""The emulator's own memory, for what its API takes and then forgets.
+
+Owns the one way in. It is used where moto answers a call without keeping what it was given (RDS's
+Performance Insights, for one), or has no call for a change that AWS has one for (backup plans).
+What is written there is read back through boto3 like everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulated_cloud.aws.cloud import AwsCloud
+
+
+def moto_backend(aws: AwsCloud, service: str) -> Any:
+    """Return moto's model of a service in the account and region."""
+    from moto.backends import get_backend
+
+    find: Any = get_backend
+    return find(service)[aws.account_id][aws.region]
