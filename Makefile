@@ -2,6 +2,7 @@
 #
 # STACK chooses the stack (Pulumi.<stack>.yaml). The engine is the Pulumi CLI where it is on PATH
 # and the embedded one (local_engine) elsewhere; ENGINE=embedded or ENGINE=pulumi chooses by hand.
+# CLOUD=simulated sends a cloud's stack to one on this machine (docs/simulated-cloud.md).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,6 +10,7 @@ SHELL := /bin/bash
 
 STACK ?= local
 ENGINE ?= auto
+CLOUD ?= real
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
 BENCHMARK_ARGS ?= --quick
@@ -24,7 +26,21 @@ TARGET := $(or $(shell sed -n 's/^ *mlflow-platform:target: *//p' Pulumi.$(STACK
 
 # A platform on this machine keeps its state and passphrase in this checkout and leaves the user's
 # own Pulumi login alone. Other stacks use whatever backend the user is logged in to.
-ifeq ($(TARGET),local)
+ifeq ($(filter real simulated,$(CLOUD)),)
+$(error CLOUD is `$(CLOUD)`: say CLOUD=simulated, or leave it out for the real one)
+endif
+ifeq ($(TARGET) $(CLOUD),local simulated)
+$(error the stack $(STACK) is this machine's, no cloud's: say STACK=dev CLOUD=simulated)
+endif
+# Where a stack's state is this checkout's own affair.
+HERE := $(or $(filter local,$(TARGET)),$(filter simulated,$(CLOUD)))
+ifeq ($(CLOUD),simulated)
+# Never beside the state of the real stack of this name, whatever the user is logged in to.
+SIMULATED := $(STATE)/simulated-cloud
+export PULUMI_BACKEND_URL := file://$(CURDIR)/$(SIMULATED)/pulumi
+ON_CLOUD = eval "$$(python -m simulated_cloud start --state $(SIMULATED))";
+endif
+ifneq ($(HERE),)
 export PULUMI_BACKEND_URL ?= file://$(CURDIR)/$(STATE)/pulumi
 ifndef PULUMI_CONFIG_PASSPHRASE
 export PULUMI_CONFIG_PASSPHRASE_FILE ?= $(CURDIR)/$(STATE)/passphrase
@@ -48,13 +64,13 @@ export MLFLOW_PLATFORM_ENGINE := $(ENGINE)
 
 # The CLI writes the passphrase's salt into the configuration file it is given. The file in git is
 # for every checkout and the passphrase is for this one, so the CLI gets a copy.
-CLI := $(STATE)/cli
-ifeq ($(TARGET),local)
-# A server stopped by hand or a rebooted machine shows only to who looks: reading this machine takes
-# a moment. A cloud takes minutes; there `make drift` looks, on a schedule.
+CLI := $(or $(SIMULATED),$(STATE))/cli
+ifneq ($(HERE),)
+# A server stopped by hand or a rebooted machine shows only to who looks: reading this machine (and
+# what is simulated on it) takes a moment. A cloud takes minutes; there `make drift` looks, on a schedule.
 REFRESH := --refresh
 endif
-ifeq ($(TARGET) $(PULUMI),local pulumi)
+ifeq ($(and $(HERE),$(filter pulumi,$(PULUMI))),pulumi)
 CONFIG_FILE := --config-file $(CLI)/Pulumi.$(STACK).yaml
 endif
 
@@ -64,13 +80,17 @@ help: ## Show this list
 
 .PHONY: up
 up: stack ## Deploy the stack, pass the four-stage check, print the URL
-	@$(PULUMI) up --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --yes --skip-preview
+	@$(ON_CLOUD) $(PULUMI) up --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --yes --skip-preview
+ifeq ($(CLOUD),simulated)
+	@echo "In a simulated cloud nothing serves: no check, no URL. \`make down\` with the same words ends it."
+else
 	@python -m smoke_tests --stack $(STACK)
 	@printf '\nMLflow is ready: %s\n' "$$($(PULUMI) stack output trackingUri --stack $(STACK))"
+endif
 
 .PHONY: preview
 preview: stack ## Show what `make up` would change, and change nothing
-	@$(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --diff
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --diff
 
 .PHONY: smoke
 smoke: setup ## Run the four-stage check against the deployed stack
@@ -82,11 +102,14 @@ latency: setup ## Measure the deployed stack: requests, database round trips, th
 
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
-	@$(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff
+	@$(ON_CLOUD) $(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff
 
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data
-	@$(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
+	@$(ON_CLOUD) $(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
+ifeq ($(CLOUD),simulated)
+	@python -m simulated_cloud stop --state $(SIMULATED)
+endif
 
 .PHONY: password
 password: setup ## Show the administrator's password of a stack with basic authentication
@@ -111,7 +134,10 @@ check: setup-dev ## Run lint, format check and strict types
 	@basedpyright
 
 .PHONY: stack
-stack: setup $(STATE)/passphrase
+stack: setup $(if $(SIMULATED),setup-dev) $(STATE)/passphrase
+ifdef SIMULATED
+	@mkdir -p $(SIMULATED)/pulumi
+endif
 ifdef CONFIG_FILE
 	@mkdir -p $(CLI) && cp Pulumi.yaml $(CLI)/
 	@pulumi --cwd $(CLI) stack select --create $(STACK) >/dev/null

@@ -26,6 +26,7 @@ ACCOUNT_ID = "123456789012"
 ACCESS_KEY = "AKIASIMULATEDCLOUD00"
 SECRET_KEY = "simulated-cloud-no-secret"
 DEFAULT_REGION = "eu-central-1"
+_PATIENCE_SECONDS = 300
 
 
 class MotoAccount:
@@ -61,6 +62,9 @@ class MotoAccount:
                     endpoint_url=self.endpoint,
                     config=Config(
                         retries={"total_max_attempts": 1},
+                        # The emulator's first answer waits for imports; a busy machine is slow.
+                        connect_timeout=_PATIENCE_SECONDS,
+                        read_timeout=_PATIENCE_SECONDS,
                         max_pool_connections=64,
                         parameter_validation=True,
                         s3={"addressing_style": "path"},

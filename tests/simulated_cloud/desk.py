@@ -155,9 +155,9 @@ class Desk:
             raise Refused("; ".join(failure.reason for failure in failures))
         return checked
 
-    def create(self, token: str, /, **inputs: Any) -> Resource:
+    def create(self, token: str, name: str = "it", /, **inputs: Any) -> Resource:
         """Preview and create a resource; it is then settled."""
-        return self.make(token, "it", inputs)
+        return self.make(token, name, inputs)
 
     def make(self, token: str, name: str, inputs: dict[str, Any]) -> Resource:
         """Create a resource that may have an input called `name`."""
