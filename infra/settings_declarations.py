@@ -73,10 +73,10 @@ DECLARATIONS: tuple[Declaration, ...] = (
         256,
         262144,
     ),
-    integer(
+    derived(
         "serverKeepAliveSeconds",
-        75,
-        "How long an idle connection is kept: longer than any load balancer's 60.",
+        "How long an idle connection is kept; auto: 75, on aws longer than "
+        "serverRequestTimeoutSeconds.",
         1,
         3600,
     ),

@@ -17,6 +17,7 @@ from infra.settings_rules_aws_cluster import AWS_CLUSTER_RULES
 from infra.settings_rules_aws_database import AWS_DATABASE_RULES
 from infra.settings_rules_aws_network import AWS_NETWORK_RULES
 from infra.settings_rules_cloud import production_refuses
+from infra.settings_server_size import balancer_idle_seconds
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _ARNS = {
@@ -100,6 +101,22 @@ def load_balancer_has_what_it_needs(
             yield problem(key, f"is {text!r}; write an address that begins with https://")
 
 
+def load_balancer_hangs_up_first(settings: PlatformSettings, parsed: Parsed) -> Iterator[Problem]:
+    """It keeps connections to the server for the next request, which must not find them closed."""
+    del parsed
+    idle = balancer_idle_seconds(settings.timeouts.server_request_seconds)
+    if settings.target != "aws" or settings.cloud.ingress == "none":
+        return
+    if settings.server.keep_alive_seconds <= idle:
+        yield problem(
+            "serverKeepAliveSeconds",
+            f"is {settings.server.keep_alive_seconds} and the load balancer keeps an idle "
+            f"connection for {idle} s (serverRequestTimeoutSeconds): it would send requests on "
+            "connections that the server has closed, and answer 502; leave it at auto, or make it "
+            "the longer one",
+        )
+
+
 def nothing_is_said_of_a_plan_that_is_off(
     settings: PlatformSettings, parsed: Parsed
 ) -> Iterator[Problem]:
@@ -155,6 +172,7 @@ AWS_RULES = (
     *AWS_DATABASE_RULES,
     *AWS_CLUSTER_RULES,
     load_balancer_has_what_it_needs,
+    load_balancer_hangs_up_first,
     nothing_is_said_of_a_plan_that_is_off,
     production_is_spread_and_private,
 )

@@ -28,6 +28,12 @@ CLOUD_RUN_GRACE_SECONDS = 8
 """Cloud Run kills ten seconds after SIGTERM, and sends nothing new from SIGTERM on."""
 
 BALANCER_DRAIN_SECONDS = 10
+DEFAULT_IDLE_SECONDS = 60
+KEEP_ALIVE_SECONDS = 75
+"""Above the 60 s of load balancers that nobody has told otherwise."""
+LONGEST_IDLE_SECONDS = 3500
+"""AWS takes 4000; the server keeps a connection for an hour at most."""
+
 """Until every node and load balancer has heard that an ending pod takes no more requests."""
 
 
@@ -53,6 +59,7 @@ class ServerShape:
 
     cpus: int
     memory_mib: int
+    keep_alive_seconds: int
     drain_seconds: int
     grace_seconds: int
 
@@ -69,6 +76,7 @@ def shape_of(parsed: Parsed, *, workers: int, target: str) -> ServerShape:
         # A worker uses one processor: Python runs one thread at a time.
         cpus=_given(parsed, "serverCpus", workers),
         memory_mib=_given(parsed, "serverMemoryMib", SHARED_MIB + WORKER_MIB * workers + jobs),
+        keep_alive_seconds=_given(parsed, "serverKeepAliveSeconds", _keep_alive(parsed, target)),
         drain_seconds=_given(
             parsed, "serverDrainSeconds", BALANCER_DRAIN_SECONDS if target == "aws" else 0
         ),
@@ -76,6 +84,19 @@ def shape_of(parsed: Parsed, *, workers: int, target: str) -> ServerShape:
             parsed, "serverGraceSeconds", CLOUD_RUN_GRACE_SECONDS if target == "gcp" else 30
         ),
     )
+
+
+def balancer_idle_seconds(request_timeout_seconds: int) -> int:
+    """How long AWS's load balancer keeps a connection on which nothing is said."""
+    return min(request_timeout_seconds, LONGEST_IDLE_SECONDS)
+
+
+def _keep_alive(parsed: Parsed, target: str) -> int:
+    """Longer than the load balancer: it would send a request on a connection that just closed."""
+    if target != "aws":
+        return KEEP_ALIVE_SECONDS
+    idle = balancer_idle_seconds(parsed.number("serverRequestTimeoutSeconds"))
+    return max(KEEP_ALIVE_SECONDS, idle + KEEP_ALIVE_SECONDS - DEFAULT_IDLE_SECONDS)
 
 
 def least_memory_mib(workers: int) -> int:

@@ -74,6 +74,8 @@ class NodeGroup(pulumi.ComponentResource):
         group = aws.eks.NodeGroup(
             f"{name}-group",
             cluster_name=wiring.cluster.name,
+            # The rest is AWS's: a group that must be replaced stands before the old one is drained.
+            node_group_name_prefix=f"{wiring.cluster_name}-",
             node_role_arn=role.arn,
             subnet_ids=wiring.subnet_ids,
             version=wiring.cluster.version,

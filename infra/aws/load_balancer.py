@@ -23,12 +23,10 @@ from infra.aws.load_balancer_firewall import HTTP, HTTPS, LoadBalancerFirewall
 from infra.aws.load_balancer_rules import forwarding, in_rules, public_hosts
 from infra.server_probes import Probe, probes
 from infra.settings_model import PlatformSettings
+from infra.settings_server_size import balancer_idle_seconds
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 """TLS 1.3, and 1.2 with forward secrecy for clients that are older."""
-
-LONGEST_IDLE_SECONDS = 4000
-"""AWS's limit for a connection without a byte."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +100,7 @@ class LoadBalancer(pulumi.ComponentResource):
             desync_mitigation_mode="strictest",
             preserve_host_header=True,  # MLflow compares it with its allow-list
             enable_deletion_protection=settings.cloud.is_production,
-            idle_timeout=min(settings.timeouts.server_request_seconds, LONGEST_IDLE_SECONDS),
+            idle_timeout=balancer_idle_seconds(settings.timeouts.server_request_seconds),
             opts=self._child,
         )
 
@@ -111,7 +109,8 @@ class LoadBalancer(pulumi.ComponentResource):
     ) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             f"{self._name}-targets",
-            name=short_name(settings.environment),
+            # Another port is another group: with a name of its own it stands before this one goes.
+            name=f"{short_name(settings.environment)}-{settings.server.port}",
             vpc_id=wiring.vpc_id,
             target_type="ip",  # pods, without a hop over a node's port
             port=settings.server.port,

@@ -172,6 +172,7 @@ class TestNodes:
     def test_group(self, made: Outcome) -> None:
         assert made.deployment.one("eks/nodeGroup:NodeGroup").inputs == {
             "clusterName": "mlops-platform-test",
+            "nodeGroupNamePrefix": "mlops-platform-test-",
             "nodeRoleArn": "arn:aws:iam:::cluster-nodes-role-role",
             "subnetIds": ["subnet-a", "subnet-b"],
             "version": "1.35",

@@ -67,10 +67,11 @@ class TestBalancer:
         assert inputs["enableDeletionProtection"] is True
 
     def test_the_longest_request_and_awss_limit(self) -> None:
-        for seconds, idle in (("900", 900), ("4001", 4000)):
+        for seconds, idle in (("30", 30), ("900", 900), ("4001", 3500)):
             settings = aws_stack(INTERNAL, serverRequestTimeoutSeconds=seconds)
             inputs = balancer(settings).deployment.one("lb/loadBalancer:LoadBalancer").inputs
             assert inputs["idleTimeout"] == idle
+            assert idle < settings.server.keep_alive_seconds <= 3600
 
     def test_without_a_bucket_access_is_not_logged(self) -> None:
         deployment = balancer(aws_stack(INTERNAL), access_log_bucket=None).deployment
@@ -89,7 +90,7 @@ class TestTargets:
 
     def test_inputs(self, internal: Deployment) -> None:
         assert internal.one("lb/targetGroup:TargetGroup").inputs == {
-            "name": "mlflow-test",
+            "name": "mlflow-test-5000",
             "vpcId": "vpc-1",
             "targetType": "ip",
             "port": 5000,

@@ -483,6 +483,16 @@ REFUSED: dict[str, list[tuple[dict[str, str], str]]] = {
             "oidcIssuer: is 'login.example.com'; write an address that begins with https://",
         ),
     ],
+    "load_balancer_hangs_up_first": [
+        (
+            {**INTERNAL, "serverKeepAliveSeconds": "75"},
+            (
+                "serverKeepAliveSeconds: is 75 and the load balancer keeps an idle connection for "
+                "600 s (serverRequestTimeoutSeconds): it would send requests on connections that "
+                "the server has closed, and answer 502; leave it at auto, or make it the longer one"
+            ),
+        ),
+    ],
     "nothing_is_said_of_a_plan_that_is_off": [
         (
             {**AWS, "backupVaultLock": "true"},
