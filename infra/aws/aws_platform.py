@@ -1,48 +1,32 @@
 """The platform on AWS, as one component.
 
 Owns which components a stack consists of, the order they come in and what each is told of the
-others: network and key, stores, cluster and identities, the way in, the server, and what watches
+others: network and key, stores, cluster, the way in, the server, and what watches
 and backs them up. What each of them is stands in its own file. An existing database, bucket,
 network, cluster, key or topic leaves ours out; its attributes are those of every other target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_kubernetes as kubernetes
 
 from infra import naming
-from infra.aws.alarms import Alarm
-from infra.aws.alarms_backup import backup_alarms
-from infra.aws.alarms_database import database_alarms
-from infra.aws.alarms_server import LoadBalancerDimensions, server_alarms
 from infra.aws.artifact_location import ArtifactLocation, adopted_artifacts, made_artifacts
-from infra.aws.backup import BackupPlan, BackupWiring
-from infra.aws.cluster_controllers import ClusterControllers, ClusterControllersWiring
 from infra.aws.container_logs import ContainerLogs, ContainerLogsWiring
 from infra.aws.container_registry import ContainerRegistry, RegistryWiring
-from infra.aws.dashboard import Dashboard
 from infra.aws.database_location import DatabaseLocation, adopted_database, made_database
 from infra.aws.eks import Cluster, ClusterWiring, cluster_name
 from infra.aws.encryption import EncryptionKey, EncryptionWiring
-from infra.aws.iam import (
-    DatabaseLogin,
-    ServerRole,
-    ServerRoleWiring,
-    TrainingRole,
-    TrainingRoleWiring,
-)
 from infra.aws.load_balancer import LoadBalancer, LoadBalancerWiring
-from infra.aws.monitoring import Alarms, AlarmsWiring
 from infra.aws.network import Network, NetworkWiring
 from infra.aws.rds import Database, DatabaseWiring
 from infra.aws.s3 import AccessLogs, AccessLogsWiring, ArtifactBucket, ArtifactBucketWiring
-from infra.aws.service_account_role import ServiceAccount
-from infra.kubernetes.mlflow_on_kubernetes import KubernetesMlflow, KubernetesWiring
+from infra.aws.server_on_eks import ServerOnEks, ServerOnEksWiring
+from infra.aws.watch import Watch, WatchWiring
 
 if TYPE_CHECKING:
     from infra.settings import PlatformSettings
@@ -91,19 +75,17 @@ class AwsPlatform(pulumi.ComponentResource):
         image = self._image()
         self._cluster = self._kubernetes_cluster()
         self._database = self._backend_store()
-        self._server_role, self._training_role = self._identities()
         self._balancer = self._way_in()
-        server = self._server(image)
-        backup = self._backup()
-        self._alarms = self._monitoring(backup)
+        self._server = self._server_in_cluster(image)
+        self._watch = self._watched()
 
-        self.tracking_uri = server.tracking_uri
-        self.auth_admin_password = server.auth_admin_password
+        self.tracking_uri = self._server.mlflow.tracking_uri
+        self.auth_admin_password = self._server.mlflow.auth_admin_password
         self.artifact_root = pulumi.Output.from_input(self._artifacts.root)
         self.backend_store = self._database.url(settings)
         self.database_password = self._database.password
         self.log_directory = None
-        self.more_outputs = self._more_outputs(server, backup)
+        self.more_outputs = self._more_outputs()
         self.register_outputs({"tracking_uri": self.tracking_uri})
 
     def _encryption(self) -> EncryptionKey:
@@ -193,35 +175,6 @@ class AwsPlatform(pulumi.ComponentResource):
         )
         return made_database(database)
 
-    def _identities(self) -> tuple[ServerRole, TrainingRole]:
-        settings, cluster = self._settings, self._settings.aws.cluster
-        artifacts = self._artifacts.access(self._region)
-        login = None
-        if self._database.made and settings.cloud.database.authentication == "iam":
-            login = DatabaseLogin(
-                account=self._account,
-                resource_id=self._database.made.resource_id,
-                user=settings.database.user,
-            )
-        server = ServerRole(
-            f"{self._name}-server-role",
-            settings.environment,
-            ServerRoleWiring(
-                cluster=self._cluster.identity, artifacts=artifacts, database_login=login
-            ),
-            opts=self._child(),
-        )
-        training = TrainingRole(
-            f"{self._name}-training-role",
-            settings.environment,
-            ServiceAccount(
-                namespace=cluster.training_namespace, name=cluster.training_service_account
-            ),
-            TrainingRoleWiring(cluster=self._cluster.identity, artifacts=artifacts),
-            opts=self._child(),
-        )
-        return server, training
-
     def _way_in(self) -> LoadBalancer | None:
         ingress, network = self._settings.cloud.ingress, self._network
         if ingress == "none":
@@ -242,117 +195,42 @@ class AwsPlatform(pulumi.ComponentResource):
             opts=self._child(*(logs.ready if logs else ())),
         )
 
-    def _server(self, image: str) -> KubernetesMlflow:
-        settings, balancer = self._settings, self._balancer
-        provider = kubernetes.Provider(
-            f"{self._name}-kubernetes",
-            kubeconfig=self._cluster.kubeconfig,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        before: list[pulumi.Resource] = [
-            *self._cluster.ready,
-            *self._artifacts.ready,
-            self._server_role,
-            *self._controllers(provider).ready,
-        ]
-        if balancer is not None:
-            before += balancer.ready
-        return KubernetesMlflow(
+    def _server_in_cluster(self, image: str) -> ServerOnEks:
+        return ServerOnEks(
             f"{self._name}-server",
-            settings,
-            KubernetesWiring(
-                image=image,
-                artifact_root=self._artifacts.root,
-                database_host=self._database.host,
-                database_password=self._database.password,
-                database_secret_arn=self._database.password_secret_arn,
-                service_account_annotations={"eks.amazonaws.com/role-arn": self._server_role.arn},
-                environment={"AWS_REGION": self._region, "AWS_DEFAULT_REGION": self._region},
-                target_group_arn=balancer.target_group_arn if balancer else None,
-                load_balancer_cidrs=[self._network.vpc_cidr] if balancer else [],
-                database_cidrs=[self._network.vpc_cidr] if self._database.made else [],
-                client_namespaces=(settings.aws.cluster.training_namespace,),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, providers=[provider], depends_on=before),
-        )
-
-    def _controllers(self, provider: kubernetes.Provider) -> ClusterControllers:
-        secret_arn = self._database.password_secret_arn
-        return ClusterControllers(
-            f"{self._name}-controllers",
             self._settings,
-            ClusterControllersWiring(
+            ServerOnEksWiring(
+                account=self._account,
                 region=self._region,
-                cluster_name=self._cluster_name,
-                identity=self._cluster.identity,
-                vpc_id=self._network.vpc_id,
-                target_group_arn=self._balancer.target_group_arn if self._balancer else None,
-                secret_arns=() if secret_arn is None else (secret_arn,),
+                image=image,
                 key_arn=self._key.arn,
+                network=self._network,
+                cluster=self._cluster,
+                cluster_name=self._cluster_name,
+                artifacts=self._artifacts,
+                database=self._database,
+                balancer=self._balancer,
             ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                providers=[self._aws, provider],
-                depends_on=list(self._cluster.ready),
-            ),
+            opts=self._child(),
         )
 
-    def _backup(self) -> BackupPlan | None:
-        database, artifacts = self._database.made, self._artifacts
-        if not self._settings.aws.backup.enabled:
-            return None
-        return BackupPlan(
-            f"{self._name}-backup",
+    def _watched(self) -> Watch:
+        return Watch(
+            f"{self._name}-watch",
             self._settings,
-            BackupWiring(
+            WatchWiring(
+                account=self._account,
+                region=self._region,
                 key_arn=self._key.arn,
-                bucket_arn=artifacts.bucket_arn if artifacts.is_ours else None,
-                database_arn=database.arn if database else None,
-            ),
-            opts=self._child(*artifacts.ready),
-        )
-
-    def _monitoring(self, backup: BackupPlan | None) -> Alarms:
-        name, settings = self._name, self._settings
-        alarms = self._watched(backup)
-        Dashboard(
-            f"{name}-dashboard",
-            settings.environment,
-            region=self._region,
-            alarms=alarms,
-            opts=self._child(),
-        )
-        return Alarms(
-            f"{name}-alarms",
-            settings,
-            AlarmsWiring(account=self._account, key_arn=self._key.arn, alarms=alarms),
-            opts=self._child(),
-        )
-
-    def _watched(self, backup: BackupPlan | None) -> Sequence[Alarm]:
-        settings, balancer, database = self._settings, self._balancer, self._database.made
-        dimensions = None
-        if balancer is not None:
-            dimensions = LoadBalancerDimensions(
-                balancer=balancer.arn_suffix, targets=balancer.target_group_arn_suffix
-            )
-        alarms = [
-            *server_alarms(
-                settings,
-                balancer=dimensions,
                 cluster_name=self._cluster_name,
-                database_identifier=database.identifier if database else None,
-            )
-        ]
-        if database is not None:
-            alarms += database_alarms(settings, database.identifier, database.replica_identifier)
-        if backup is not None:
-            alarms += backup_alarms(backup.vault_name)
-        return alarms
+                artifacts=self._artifacts,
+                database=self._database.made,
+                balancer=self._balancer,
+            ),
+            opts=self._child(),
+        )
 
-    def _more_outputs(
-        self, server: KubernetesMlflow, backup: BackupPlan | None
-    ) -> dict[str, pulumi.Input[object]]:
+    def _more_outputs(self) -> dict[str, pulumi.Input[object]]:
         """What the operations commands and the runbooks ask for by name."""
         database, balancer = self._database, self._balancer
         outputs: dict[str, pulumi.Input[object] | None] = {
@@ -365,12 +243,12 @@ class AwsPlatform(pulumi.ComponentResource):
             "database_secret_arn": database.password_secret_arn,
             "artifact_bucket": self._artifacts.bucket_name,
             "cluster_name": self._cluster_name,
-            "kubernetes_namespace": server.namespace,
-            "server_role_arn": self._server_role.arn,
-            "training_role_arn": self._training_role.arn,
+            "kubernetes_namespace": self._server.mlflow.namespace,
+            "server_role_arn": self._server.server_role_arn,
+            "training_role_arn": self._server.training_role_arn,
             "load_balancer_dns_name": balancer.dns_name if balancer else None,
-            "alarm_topic_arn": self._alarms.topic_arn,
-            "backup_vault_name": backup.vault_name if backup else None,
+            "alarm_topic_arn": self._watch.topic_arn,
+            "backup_vault_name": self._watch.backup_vault_name,
         }
         return {key: value for key, value in outputs.items() if value is not None}
 

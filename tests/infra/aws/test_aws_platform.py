@@ -79,8 +79,8 @@ class TestAWholeStack:
             "cluster_name": "mlops-platform-test",
             "kubernetes_namespace": "mlflow",
             "server_role_arn": "arn:aws:iam:::it-server-role-role",
-            "training_role_arn": "arn:aws:iam:::it-training-role-role",
-            "alarm_topic_arn": "arn:aws:sns:::it-alarms-topic",
+            "training_role_arn": "arn:aws:iam:::it-server-training-role-role",
+            "alarm_topic_arn": "arn:aws:sns:::it-watch-alarms-topic",
         }
 
     def test_tags_of_everything(self) -> None:
