@@ -77,7 +77,9 @@ def database_environment(
         *(EnvVarArgs(name=name, value=value) for name, value in wiring.environment.items()),
     ]
     if settings.database.engine == "postgresql":
+        # The address in the command has neither: libpq takes both from here.
         found.append(EnvVarArgs(name="PGHOST", value=wiring.database_host))
+        found.append(EnvVarArgs(name="PGPORT", value=str(settings.database.port)))
         if settings.kubernetes.external_secrets or wiring.database_password is not None:
             found.append(DATABASE_PASSWORD)
     return found

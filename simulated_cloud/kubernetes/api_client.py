@@ -92,6 +92,13 @@ class ApiClient:
             if error.code != http.client.NOT_FOUND:
                 raise
 
+    def changes(self, path: str, since: str) -> Iterator[dict[str, Any]]:
+        """Yield what a collection's objects were, one after the other, since a version of it."""
+        query = urlencode({"watch": "true", "resourceVersion": since, "timeoutSeconds": "1"})
+        _, raw = self._send("GET", f"{path}?{query}", None, self._headers())
+        for line in raw.splitlines():
+            yield json.loads(line)["object"]
+
     def call(
         self,
         method: str,
@@ -109,7 +116,7 @@ class ApiClient:
         """
         target = f"{path}?{urlencode(query)}" if query else path
         text = None if body is None else json.dumps(body)
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = self._headers()
         if text is not None:
             headers["Content-Type"] = content
         try:
@@ -122,6 +129,9 @@ class ApiClient:
         if answer.status >= http.client.BAD_REQUEST:
             raise ApiError(answer.status, document)
         return Answer(document, tuple(_warnings(answer)))
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
 
     def _send(
         self, method: str, target: str, text: str | None, headers: Mapping[str, str]

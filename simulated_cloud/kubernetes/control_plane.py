@@ -234,6 +234,8 @@ def _api_server(credentials: Credentials, etcd: int, port: int) -> dict[str, str
         "service-account-key-file": str(credentials.key("service-account")),
         "service-account-signing-key-file": str(credentials.key("service-account")),
         "service-cluster-ip-range": SERVICE_ADDRESSES,
+        # What is refused is refused by PodSecurity, as on a cluster, and not by this switch.
+        "allow-privileged": "true",
         "profiling": "false",
     }
 

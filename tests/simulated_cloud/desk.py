@@ -171,6 +171,7 @@ class Desk:
         applied = self.call(self.client.create, state, preview=False)
         self.assert_foreseen(planned.outputs, applied.outputs)
         state.id, state.outputs = applied.id, applied.outputs
+        state.init_errors = applied.init_errors
         resource = Resource(self, state)
         resource.assert_settled()
         return resource

@@ -57,9 +57,14 @@ class Deployed:
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
+    def declared(self) -> list[Declared]:
+        """Kubernetes objects as Pulumi's resources, in the order of declaration."""
+        return [item for item in self.resources if "kind" in item.inputs]
+
+    @property
     def objects(self) -> list[dict[str, Any]]:
         """Kubernetes objects, in the order of declaration."""
-        return [item.inputs for item in self.resources if "kind" in item.inputs]
+        return [item.inputs for item in self.declared]
 
     def one(self, kind: str, name: str | None = None) -> dict[str, Any]:
         """The only object of a kind (and a name)."""

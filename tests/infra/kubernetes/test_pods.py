@@ -202,6 +202,17 @@ class TestRetention:
         assert {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"} <= set(names)
 
 
+class TestWhereTheDatabaseIs:
+    """Its address is known when it is made, so it stands in the environment alone."""
+
+    def test_host_and_port(self) -> None:
+        container = deploy(stack({**SMALL, "databasePort": "6432"})).container
+        values = {item["name"]: item.get("value") for item in container["env"]}
+        assert (values["PGHOST"], values["PGPORT"]) == ("mlflow.db.internal", "6432")
+        store = container["command"][container["command"].index("--backend-store-uri") + 1]
+        assert store.startswith("postgresql+psycopg://mlflow@/mlflow?")
+
+
 class TestTextIsTakenLiterally:
     """Kubernetes reads `$(NAME)` in commands and values; a setting may hold one."""
 
@@ -214,7 +225,7 @@ class TestTextIsTakenLiterally:
 class TestNoCombinationIsDangerous:
     """Whatever the settings say that loads, the budget holds and no pod gains a right."""
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         most=st.integers(1, 12),
         fewest=st.integers(1, 12),

@@ -59,10 +59,8 @@ class TestEveryObjectOfThePlatform:
     def test_made_without_a_difference_or_a_drift(self, store: FileStore) -> None:
         with serve(KubernetesPackage(store)) as port:
             desk = Desk("kubernetes", port)
-            objects = [
-                item for item in deploy(stack_file("prod")).resources if "kind" in item.inputs
-            ]
-            made = [desk.create(item.type, item.name, **item.inputs) for item in objects]
+            declared = deploy(stack_file("prod")).declared
+            made = [desk.create(item.type, item.name, **item.inputs) for item in declared]
             assert len(made) == 13
             for resource in reversed(made):
                 resource.delete()
@@ -94,16 +92,14 @@ class TestRefusals:
                 {"securityContext": {"runAsNonRoot": "yes"}},
                 (
                     "spec.template.spec.securityContext.runAsNonRoot: Invalid value: takes a "
-                    "boolean, "
-                    "not a string"
+                    "boolean, not a string"
                 ),
             ),
             (
                 {"securitycontext": {}},
                 (
-                    "spec.template.spec.securitycontext: field not declared in schema (did "
-                    "you mean "
-                    "securityContext?)"
+                    "spec.template.spec.securitycontext: field not declared in schema (did you "
+                    "mean securityContext?)"
                 ),
             ),
             (
@@ -114,8 +110,7 @@ class TestRefusals:
                 {"restartPolicy": "Never"},
                 (
                     'spec.template.spec.restartPolicy: Unsupported value: "Never": supported '
-                    "values: "
-                    '"Always"'
+                    'values: "Always"'
                 ),
             ),
             (
