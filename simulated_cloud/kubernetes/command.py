@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulated_cloud.kubernetes import RELEASE
+from simulated_cloud.kubernetes import RELEASE, schema_extract
 from simulated_cloud.kubernetes.control_plane import ControlPlane, ControlPlaneError
 from simulated_cloud.kubernetes.control_plane_build import BuildError, build, is_built
 
@@ -82,6 +82,13 @@ def _status(plane: ControlPlane, options: argparse.Namespace) -> int:
     return 0 if up else 1
 
 
+def _schemas(plane: ControlPlane, options: argparse.Namespace) -> int:
+    del plane
+    schema_extract.write(options.swagger)
+    _say(f"wrote {schema_extract.SCHEMAS}")
+    return 0
+
+
 def _say(line: str) -> None:
     # Not on standard output: that is for the shell to evaluate.
     sys.stderr.write(f"{line}\n")
@@ -99,12 +106,15 @@ def _parser() -> argparse.ArgumentParser:
         ("up", _up, "build and start it, and print the variable that leads the provider to it"),
         ("down", _down, "stop it; everything in it is gone"),
         ("status", _status, "say whether it runs; exit 1 when it does not"),
+        ("schemas", _schemas, "cut the provider's schemas out of Kubernetes' swagger.json anew"),
     ):
         verb = verbs.add_parser(name, help=words, description=f"{words}.")
         verb.set_defaults(run=run)
         verb.add_argument(
             "--state", type=Path, default=STATE, metavar="DIR", help=f"its folder ({STATE})"
         )
+        if name == "schemas":
+            verb.add_argument("swagger", type=Path, metavar="FILE", help="the swagger.json")
         if name == "status":
             verb.add_argument("--json", action="store_true", help="print JSON")
     return parser
