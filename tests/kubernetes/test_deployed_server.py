@@ -77,7 +77,7 @@ def postgres() -> Iterator[ThrowawayPostgres]:
         yield cluster
 
 
-@pytest.fixture(scope="module", params=["off", "basic"])
+@pytest.fixture(scope="module", params=["off"])
 def served(
     request: pytest.FixtureRequest,
     postgres: ThrowawayPostgres,
