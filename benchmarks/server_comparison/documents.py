@@ -63,6 +63,6 @@ def _tables(results: Results) -> list[str]:
 def _problem(results: Results) -> str:
     if results.interrupted:
         return "the run was interrupted"
-    if results.mode == "quick" or results.options.get("selection"):
-        return "it shows whole runs: use --full or --ablation without a selection"
+    if results.options.get("selection"):
+        return "it shows whole runs, and this one measured a selection"
     return ""

@@ -90,7 +90,7 @@ def _draw(
         panel.set_yscale("log")
         panel.set_title(operation, fontsize=9)
         panel.set_xlabel(labels[0])
-        panel.grid(visible=True, which="both", alpha=0.25)
+        panel.grid(visible=True, alpha=0.25)
     panels[0].set_ylabel(labels[1])
     panels[0].legend(frameon=False)
     figure.savefig(path, format="svg", metadata={"Date": None})

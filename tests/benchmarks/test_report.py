@@ -18,7 +18,7 @@ from benchmarks.server_comparison.results import (
 )
 from tests.benchmarks.recorded import cell, recorded
 
-WHOLE = "it shows whole runs: use --full or --ablation without a selection"
+WHOLE = "it shows whole runs, and this one measured a selection"
 PAGE = """# Page
 
 <!-- benchmark:aims -->
