@@ -173,10 +173,6 @@ class TestThePage:
         ("change", "why"),
         [
             ({"interrupted": True}, "the run was interrupted"),
-            (
-                {"mode": "quick"},
-                "it shows whole runs: use --full or --ablation without a selection",
-            ),
             ({"options": {"selection": ["log"]}}, WHOLE),
         ],
     )
