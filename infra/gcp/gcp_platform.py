@@ -47,6 +47,9 @@ PASSWORD_LENGTH = 32
 
 REQUEST_LOG_SAMPLE = 1.0
 
+GOOGLE_IDENTITY = "mlflow-platform-google"
+"""The client library's plug-in for MLflow that sends identity tokens (docs/client.md)."""
+
 
 class GcpPlatform(pulumi.ComponentResource):
     """An MLflow server on Cloud Run with its database and artifacts."""
@@ -378,7 +381,7 @@ class GcpPlatform(pulumi.ComponentResource):
         """What is known only here; and what clients are told, with the service's own address."""
         values: dict[str, pulumi.Input[object]] = {
             "health_url": f"{self.settings.server.tracking_uri}/health",
-            "client_environment": client_environment(self.settings),
+            "client_environment": self._client_environment(),
             "region": self._place.region,
             "account": self._place.project,
             "database_host": self.database_host,
@@ -390,6 +393,13 @@ class GcpPlatform(pulumi.ComponentResource):
         if not self.settings.artifacts.store:
             values["artifact_bucket"] = self._place.bucket_name(self.settings.environment)
         return values
+
+    def _client_environment(self) -> dict[str, str]:
+        """Clients call with their identity, unless MLflow itself asks for a password."""
+        variables = client_environment(self.settings)
+        if self._basic:
+            return variables
+        return {**variables, "MLFLOW_TRACKING_AUTH": GOOGLE_IDENTITY}
 
     def _store_at(self, host: str) -> str:
         return replace(endpoint_of(self.settings, self._place), host=host).url()
