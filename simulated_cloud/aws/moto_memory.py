@@ -7,6 +7,7 @@ What is written there is read back through boto3 like everything else.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from simulated_cloud.aws.cloud import AwsCloud
@@ -14,7 +15,6 @@ from simulated_cloud.aws.cloud import AwsCloud
 
 def moto_backend(aws: AwsCloud, service: str) -> Any:
     """Return moto's model of a service in the account and region."""
-    from moto.backends import get_backend
-
-    find: Any = get_backend
+    # By name: a type checker would read all of moto for an answer that has no type.
+    find: Any = import_module("moto.backends").get_backend
     return find(service)[aws.account_id][aws.region]

@@ -243,7 +243,8 @@ class TestContainer:
             check=False,
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        assert json.loads(done.stdout)["passed"] is True
+        stages = json.loads(done.stdout)["stages"]
+        assert [stage["status"] for stage in stages] == ["passed"] * 4
 
     def test_nobody_without_a_token(self, front: CloudRunFrontend) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:

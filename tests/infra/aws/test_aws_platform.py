@@ -201,7 +201,7 @@ class TestNoCombination:
 
     @pytest.mark.slow
     @given(stack=stacks())
-    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
     def test_is_public_unencrypted_unreachable_or_unretained(self, stack: PlatformSettings) -> None:
         found = platform(stack).deployment
         nothing_is_public(found, stack)

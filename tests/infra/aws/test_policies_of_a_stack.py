@@ -92,5 +92,5 @@ class TestEveryAlarm:
         alarms = deployment.of("cloudwatch/metricAlarm:MetricAlarm")
         assert alarms
         for alarm in alarms:
-            assert alarm.inputs["alarmActions"] == ["arn:aws:sns:::it-alarms-topic"]
+            assert alarm.inputs["alarmActions"] == ["arn:aws:sns:::it-watch-alarms-topic"]
             assert " Runbook: docs/runbooks/" in alarm.inputs["alarmDescription"]
