@@ -127,6 +127,15 @@ test: setup-dev check ## Run lint, types and the whole test suite
 benchmark: setup ## Compare default `mlflow server` with ours (BENCHMARK_ARGS=--full for everything)
 	@python -m benchmarks.server_comparison $(BENCHMARK_ARGS)
 
+.PHONY: test-all
+test-all: setup-dev types ## Everything, tests that take minutes included
+	@python -m pytest --minutes $(PYTEST_ARGS)
+
+.PHONY: types
+types: setup-dev ## Run strict types over the rooms that read the clouds' SDKs, too (minutes)
+	@basedpyright
+	@basedpyright --threads 2 infra simulated_cloud image/mlflow_platform_server
+
 .PHONY: check
 check: setup-dev ## Run lint, format check and strict types
 	@ruff check .

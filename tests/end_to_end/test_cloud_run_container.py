@@ -244,7 +244,7 @@ class TestContainer:
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         stages = json.loads(done.stdout)["stages"]
-        assert [stage["status"] for stage in stages] == ["passed"] * 4
+        assert [stage["result"] for stage in stages] == ["passed"] * 4
 
     def test_nobody_without_a_token(self, front: CloudRunFrontend) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -300,7 +300,8 @@ class TestLargeArtifact:
             check=False,
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        uri, size, same = done.stdout.strip().splitlines()[-1].split()
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("gs://")]
+        uri, size, same = line.split()
         assert uri.startswith(f"gs://{deployed.bucket}/")
         assert (int(size), same) == (LARGE, "True")
         assert 413 not in front.refused

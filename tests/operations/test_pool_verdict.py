@@ -72,8 +72,8 @@ class TestAnotherPool:
             "2 × (10 + 20): 22 in use at once, 20 kept open: in force"
         )
         assert seen([3, 12], 10).describe(TWO) == (
-            "2 × (10 + 20): 15 in use at once, 13 kept open; the burst filled no more, and nothing "
-            "contradicts the settings"
+            "2 × (10 + 20): 15 in use at once, 13 kept open: not filled (20 would be kept); "
+            "nothing contradicts the settings"
         )
         assert seen([15, 10], 4).describe(TWO) == (
             "2 × (10 + 20): 25 in use at once, 8 kept open, and the settings' pool would keep 10 "
