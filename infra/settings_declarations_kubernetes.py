@@ -63,5 +63,3 @@ KUBERNETES_DECLARATIONS: tuple[Declaration, ...] = (
         "retentionDays", 30, "How long a deleted run can be restored before it is removed.", 1, 3650
     ),
 )
-
-KUBERNETES_KEYS = frozenset(declaration.key for declaration in KUBERNETES_DECLARATIONS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.gcp.alert_conditions import UPTIME_METRICS, Condition, conditions
+from infra.gcp.alert_conditions import UPTIME_METRICS, Condition, Severity, conditions
 from infra.settings import PlatformSettings
 
 RUNBOOKS = "docs/runbooks"
@@ -23,6 +23,7 @@ UPTIME_TIMEOUT = "10s"
 FEWEST_REGIONS_FAILING = 1
 
 AUTO_CLOSE = "86400s"
+ABOVE = "COMPARISON_GT"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,24 +59,39 @@ class Alerts(pulumi.ComponentResource):
         self.policies = {"MLflowDown": self._down(name, check, wiring)}
         watched = conditions(settings, service=wiring.service_name, instance=wiring.instance)
         for condition in watched:
-            self.policies[condition.alert] = self._policy(name, condition, wiring)
+            self.policies[condition.alert] = self._policy(
+                name,
+                wiring,
+                condition.alert,
+                severity=condition.severity,
+                meaning=condition.meaning,
+                runbook=documentation(condition.alert, condition.meaning, condition.page),
+                trouble=threshold(condition),
+            )
         self.register_outputs({"uptime_check_id": self.uptime_check_id})
 
     def _policy(
-        self, name: str, condition: Condition, wiring: AlertsWiring
+        self,
+        name: str,
+        wiring: AlertsWiring,
+        alert: str,
+        *,
+        severity: Severity,
+        meaning: str,
+        runbook: gcp.monitoring.AlertPolicyDocumentationArgs,
+        trouble: gcp.monitoring.AlertPolicyConditionConditionThresholdArgs,
     ) -> gcp.monitoring.AlertPolicy:
         return gcp.monitoring.AlertPolicy(
-            f"{name}-{condition.alert}",
-            display_name=condition.alert,
+            f"{name}-{alert}",
+            display_name=alert,
             combiner="OR",
-            severity=condition.severity,
+            severity=severity,
             conditions=[
                 gcp.monitoring.AlertPolicyConditionArgs(
-                    display_name=condition.meaning,
-                    condition_threshold=threshold(condition),
+                    display_name=meaning, condition_threshold=trouble
                 )
             ],
-            documentation=documentation(condition.alert, condition.meaning, condition.page),
+            documentation=runbook,
             alert_strategy=gcp.monitoring.AlertPolicyAlertStrategyArgs(auto_close=AUTO_CLOSE),
             notification_channels=wiring.channels,
             user_labels=wiring.labels,
@@ -86,45 +102,43 @@ class Alerts(pulumi.ComponentResource):
         self, name: str, check: gcp.monitoring.UptimeCheckConfig, wiring: AlertsWiring
     ) -> gcp.monitoring.AlertPolicy:
         meaning = "the server does not answer /health with 200"
-        failing = check.uptime_check_id.apply(
+        return self._policy(
+            name,
+            wiring,
+            "MLflowDown",
+            severity="CRITICAL",
+            meaning=meaning,
+            runbook=documentation("MLflowDown", f"{meaning} ({UPTIME_METRICS})", DOWN_PAGE),
+            trouble=failing_checks(check),
+        )
+
+
+def failing_checks(
+    check: gcp.monitoring.UptimeCheckConfig,
+) -> gcp.monitoring.AlertPolicyConditionConditionThresholdArgs:
+    """More than one place in the world gets no good answer, or nobody asks."""
+    return gcp.monitoring.AlertPolicyConditionConditionThresholdArgs(
+        filter=check.uptime_check_id.apply(
             lambda check_id: (
                 'metric.type = "monitoring.googleapis.com/uptime_check/check_passed"'
                 ' AND resource.type = "uptime_url"'
                 f' AND metric.labels.check_id = "{check_id}"'
             )
-        )
-        return gcp.monitoring.AlertPolicy(
-            f"{name}-MLflowDown",
-            display_name="MLflowDown",
-            combiner="OR",
-            severity="CRITICAL",
-            conditions=[
-                gcp.monitoring.AlertPolicyConditionArgs(
-                    display_name=meaning,
-                    condition_threshold=gcp.monitoring.AlertPolicyConditionConditionThresholdArgs(
-                        filter=failing,
-                        comparison="COMPARISON_GT",
-                        threshold_value=FEWEST_REGIONS_FAILING,
-                        duration="120s",
-                        # No result is no proof of life.
-                        evaluation_missing_data="EVALUATION_MISSING_DATA_ACTIVE",
-                        aggregations=[
-                            gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(
-                                alignment_period="120s",
-                                per_series_aligner="ALIGN_NEXT_OLDER",
-                                cross_series_reducer="REDUCE_COUNT_FALSE",
-                                group_by_fields=["resource.label.host"],
-                            )
-                        ],
-                    ),
-                )
-            ],
-            documentation=documentation("MLflowDown", f"{meaning} ({UPTIME_METRICS})", DOWN_PAGE),
-            alert_strategy=gcp.monitoring.AlertPolicyAlertStrategyArgs(auto_close=AUTO_CLOSE),
-            notification_channels=wiring.channels,
-            user_labels=wiring.labels,
-            opts=self._child,
-        )
+        ),
+        comparison=ABOVE,
+        threshold_value=FEWEST_REGIONS_FAILING,
+        duration="120s",
+        # No result is no proof of life.
+        evaluation_missing_data="EVALUATION_MISSING_DATA_ACTIVE",
+        aggregations=[
+            gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(
+                alignment_period="120s",
+                per_series_aligner="ALIGN_NEXT_OLDER",
+                cross_series_reducer="REDUCE_COUNT_FALSE",
+                group_by_fields=["resource.label.host"],
+            )
+        ],
+    )
 
 
 def uptime_check(
@@ -166,7 +180,7 @@ def threshold(
     whole = condition.denominator_labels
     return gcp.monitoring.AlertPolicyConditionConditionThresholdArgs(
         filter=metric_filter(condition, condition.labels),
-        comparison="COMPARISON_GT" if condition.above else "COMPARISON_LT",
+        comparison=ABOVE,
         threshold_value=condition.threshold,
         duration=f"{condition.seconds}s",
         aggregations=[

@@ -9,7 +9,7 @@ secret stands in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
@@ -42,12 +42,11 @@ class ContainerWiring:
     """What stands around the container."""
 
     image: str
-    environment: Mapping[str, pulumi.Input[str]]  # known after deployment: PGHOST, PGUSER
+    environment: Mapping[str, pulumi.Input[str]]  # known after deployment: PGHOST
     secrets: Mapping[str, SecretVersionReference]  # by the name of the variable
+    cpus: str
+    memory_mib: int
     auth_config: SecretVersionReference | None = None  # mounted as a file
-    cpus: str = "1"
-    memory_mib: int = 2048
-    labels: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def service_container(

@@ -223,7 +223,6 @@ class GcpPlatform(pulumi.ComponentResource):
             auth_config=None if config is None else self._secret("auth-config", config),
             cpus=str(self.settings.server.cpus),
             memory_mib=self.settings.server.memory_mib,
-            labels=self._labels,
         )
 
     def _secret_values(self) -> dict[str, pulumi.Input[str]]:

@@ -84,8 +84,6 @@ def endpoint_of(settings: PlatformSettings, place: Place) -> DatabaseEndpoint:
 
 
 def image_of(settings: PlatformSettings, repository_url: str) -> str:
-    """The image the settings name, or the one in the registry made here."""
-    if settings.cloud.server_image:
-        return settings.cloud.server_image
+    """The image in the registry made here."""
     tag = settings.cloud.server_image_tag or version("mlflow")
     return f"{repository_url}/mlflow:{tag}"

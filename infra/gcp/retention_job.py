@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.gcp.cloud_run import INVOKER
 from infra.gcp.migration_job import JobWiring, job_template
 from infra.mlflow_server import MlflowServer
 
 LONGEST_RETENTION_SECONDS = 6 * 3600
-INVOKER = "roles/run.invoker"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

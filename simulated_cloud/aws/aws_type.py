@@ -7,7 +7,6 @@ resource is read or deleted. Subclasses call the service.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -181,8 +180,3 @@ def from_key_value(tags: Any) -> dict[str, str]:
     """Read tags as most services tell them, without AWS's own."""
     pairs = {item["Key"]: item["Value"] for item in tags or []}
     return {key: value for key, value in pairs.items() if not key.startswith("aws:")}
-
-
-def snake_case(name: str) -> str:
-    """Return a camelCase name with underscores."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1].lower()}", name)

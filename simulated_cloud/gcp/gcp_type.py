@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from simulated_cloud.errors import Refusal
-from simulated_cloud.gcp.cloud import PROJECT_NUMBER, GcpCloud
+from simulated_cloud.gcp.cloud import GcpCloud
 from simulated_cloud.property_values import Properties
 from simulated_cloud.resource_type import Call, ResourceType
 
@@ -30,7 +30,6 @@ class GcpType(ResourceType[GcpCloud]):
     """Inputs that name another resource, by the path of the input; the other's type token."""
     protected_by: ClassVar[tuple[str, ...]] = ()
     """Inputs (paths) that refuse a deletion while they are true."""
-    update_refused: ClassVar[frozenset[str]] = frozenset()
 
     # What a subclass writes ------------------------------------------------------------------
 
@@ -170,8 +169,3 @@ def every(values: Any, path: str) -> list[Any]:
     if rest:
         return every(value, rest)
     return list(value) if isinstance(value, list) else [value]
-
-
-def project_number() -> str:
-    """Number of the simulated project."""
-    return PROJECT_NUMBER

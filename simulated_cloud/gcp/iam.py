@@ -64,8 +64,6 @@ class IamMember(GcpType):
 
     title = "IAM member"
     replace_on = frozenset({"*"})
-    on: ClassVar[str] = ""
-    """The input that names what the right is on."""
 
     def check(self, call: Call[GcpCloud], inputs: Properties) -> Iterable[InputProblem]:
         """Yield members and roles that are none."""
@@ -92,7 +90,6 @@ def member_of(token: str, on: str, owner: str | None) -> type[IamMember]:
         identity: ClassVar[str] = f"{{{on}}}/{{role}}/{{member}}"
 
     Member.token = token
-    Member.on = on
     Member.__name__ = token.rpartition(":")[2]
     Member.__doc__ = f"{token}."
     return Member
