@@ -104,6 +104,12 @@ latency: setup ## Measure the deployed stack: requests, database round trips, th
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
 	@$(ON_CLOUD) $(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff
 
+.PHONY: policies
+policies: stack ## Hold what the stack would consist of against the rules (docs/policies.md)
+	@mkdir -p $(STATE)
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json > $(STATE)/preview.json
+	@python -m operations policies --stack $(STACK) --preview $(STATE)/preview.json
+
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data
 	@$(ON_CLOUD) $(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
@@ -173,6 +179,10 @@ lock: $(VENV)/bin/uv ## Rewrite the lock files from requirements*.in
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --override image/left-out.txt \
 	  --output-file image/requirements.txt image/requirements.in
+	@# Pulumi's policy library asks for older libraries than ours: an environment of its own.
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links --output-file policies/requirements.txt \
+	  policies/requirements.in
 
 # The base's digest is what its tag means today; the image's label keeps it. To build the same image
 # again, give it: make image BASE_DIGEST=sha256:…

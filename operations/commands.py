@@ -53,4 +53,9 @@ COMMANDS: tuple[Command, ...] = (
         "measure the server, the database and the pool in force",
         takes_url=True,
     ),
+    Command(
+        "policies",
+        "operations.policies",
+        "hold what the stack would consist of against the rules",
+    ),
 )

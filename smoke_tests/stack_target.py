@@ -14,10 +14,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from infra.outputs import OutputsError, PlatformOutputs
 from smoke_tests.errors import CouldNotLook
-from smoke_tests.json_document import Document, parse_document
+from smoke_tests.json_document import Document, as_document, find_text, parse_document
 from smoke_tests.masking import Masker
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
@@ -60,6 +61,7 @@ def ask_engine(
     environ: Mapping[str, str],
     masker: Masker,
     project_directory: Path = PROJECT_DIRECTORY,
+    timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> Document:
     """The JSON object that a command of the engine prints about a stack.
 
@@ -75,7 +77,7 @@ def ask_engine(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=timeout_seconds,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CouldNotLook(
@@ -84,6 +86,12 @@ def ask_engine(
         ) from None
     if finished.returncode != 0:
         said = _last_line(finished.stderr, masker)
+        if question[0] == "preview":
+            raise CouldNotLook(
+                f"--stack is {name!r}, and its preview failed "
+                f"({_diagnosis(finished.stdout, masker) or said}): mend that first, with "
+                f"`make preview STACK={name}` to see all of it"
+            )
         raise CouldNotLook(
             f"--stack is {name!r}, and its {_subject(question)} cannot be read ({said}): deploy it "
             f"with `make up STACK={name}`, or give the tracking URI instead"
@@ -97,6 +105,17 @@ def ask_engine(
             "see why"
         )
     return document
+
+
+def _diagnosis(output: bytes, masker: Masker) -> str | None:
+    """The first error in a preview's own JSON: with `--json` an engine says it there."""
+    said = (parse_document(output) or {}).get("diagnostics")
+    for entry in cast("list[object]", said) if isinstance(said, list) else []:
+        diagnostic = as_document(entry) or {}
+        text = " ".join((find_text(diagnostic, "message") or "").split())
+        if find_text(diagnostic, "severity") == "error" and text:
+            return masker.foreign(text).rstrip(".")[:300]
+    return None
 
 
 def _subject(question: tuple[str, ...]) -> str:

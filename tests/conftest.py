@@ -20,6 +20,7 @@ MINUTES = (
     "infra/aws/test_aws_platform.py",
     "kubernetes",
     "operations/test_latency.py",
+    "policies/test_stacks.py",
 )
 """Folders and files under tests/."""
 

@@ -26,6 +26,7 @@ class EncryptionKeyWiring:
 
     region: str
     members: dict[str, pulumi.Input[str]]  # service agents that encrypt, by a short name
+    labels: dict[str, str]
     protect: bool
 
 
@@ -49,6 +50,7 @@ class EncryptionKey(pulumi.ComponentResource):
             purpose="ENCRYPT_DECRYPT",
             rotation_period=ROTATION,
             destroy_scheduled_duration=DESTROY_AFTER,
+            labels=wiring.labels,
             opts=pulumi.ResourceOptions(parent=self, protect=wiring.protect),
         )
         self.grants = [

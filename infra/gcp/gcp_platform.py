@@ -135,6 +135,7 @@ class GcpPlatform(pulumi.ComponentResource):
             EncryptionKeyWiring(
                 region=self._place.region,
                 members={who: self._place.service_agent(agent) for who, agent in agents.items()},
+                labels=self._labels,
                 protect=self.settings.cloud.is_production,
             ),
             self._child(*self._services),

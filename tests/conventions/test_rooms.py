@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "image": set[str](),
     "infra": set[str](),
     "local_engine": set[str](),
-    "operations": {"infra.outputs", "infra.settings", "infra.naming", "smoke_tests"},
+    "operations": {"infra.outputs", "infra.settings", "infra.naming", "policies", "smoke_tests"},
     "policies": set[str](),
     "simulated_cloud": set[str](),
     "smoke_tests": {"infra.outputs", "infra.settings", "infra.naming"},

@@ -177,6 +177,7 @@ class TestBucket:
         }
         key = production.deployment.one("kms/cryptoKey:CryptoKey").inputs
         assert key["rotationPeriod"] == "7776000s"
+        assert key["labels"] == bucket["labels"]
 
     def test_existing_one_is_left_alone(self) -> None:
         made = deployed(gcp_stack(artifactStore="gs://ours/mlflow"))
