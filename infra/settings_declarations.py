@@ -108,7 +108,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     boolean("serverJobExecution", False, "Run MLflow's job runner beside the server (180 MB)."),
     string(
         "serverTrackingStore",
-        "mlflow",
+        "fast",
         "How PostgreSQL is written: one round trip a call (fast), or MLflow's own way (mlflow).",
         "fast",
         "mlflow",

@@ -28,13 +28,14 @@ CLOUD_RUN_GRACE_SECONDS = 8
 """Cloud Run kills ten seconds after SIGTERM, and sends nothing new from SIGTERM on."""
 
 BALANCER_DRAIN_SECONDS = 10
+"""Until every node and load balancer has heard that an ending pod takes no more requests."""
+
 DEFAULT_IDLE_SECONDS = 60
 KEEP_ALIVE_SECONDS = 75
 """Above the 60 s of load balancers that nobody has told otherwise."""
+
 LONGEST_IDLE_SECONDS = 3500
 """AWS takes 4000; the server keeps a connection for an hour at most."""
-
-"""Until every node and load balancer has heard that an ending pod takes no more requests."""
 
 
 @dataclass(frozen=True, slots=True)

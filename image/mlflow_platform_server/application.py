@@ -57,8 +57,20 @@ def load(options: ServeOptions) -> Loaded:
         # Routes, templates and converters are compiled at the first request.
         flask.test_client().get(f"{static_prefix(options) or ''}/health")
     if asgi is not None:
-        asgi = FlaskLane(asgi, flask, _served_by_flask_alone(flask, asgi, options))
+        asgi = FlaskLane(
+            asgi,
+            flask,
+            _served_by_flask_alone(flask, asgi, options),
+            varies_by_origin=_checks_origins(asgi),
+        )
     return Loaded(asgi, flask, jobs)
+
+
+def _checks_origins(asgi: Any) -> bool:
+    """Whether MLflow's security middlewares are on (MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE)."""
+    from starlette.middleware.cors import CORSMiddleware
+
+    return any(middleware.cls is CORSMiddleware for middleware in asgi.user_middleware)
 
 
 def _import_application(options: ServeOptions) -> tuple[Any, Any]:

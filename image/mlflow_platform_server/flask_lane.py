@@ -36,11 +36,18 @@ class FlaskLane:
         whole: Application,
         flask: WsgiApplication,
         serves: Callable[[str, str], bool],
+        *,
+        varies_by_origin: bool = False,
     ) -> None:
-        """`serves(path, method)` says whether Flask alone answers such a request."""
+        """`serves(path, method)` says whether Flask alone answers such a request.
+
+        `varies_by_origin`: the whole application answers other origins differently, and says so to
+        caches in every answer.
+        """
         self._whole = whole
         self._flask = flask
         self._serves = serves
+        self._varies_by_origin = varies_by_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or whatever else the server has to say (start, stop, websocket)."""
@@ -60,9 +67,8 @@ class FlaskLane:
             return
         answer = WsgiAnswer(self._flask, environ(scope, body))
         first = await anyio.to_thread.run_sync(answer.begin)
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
+        headers = _by_origin(answer.headers) if self._varies_by_origin else answer.headers
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": first, "more_body": not answer.ended})
         if answer.ended:
             return
@@ -168,6 +174,13 @@ def environ(scope: Scope, body: bytes) -> dict[str, Any]:
     # Also of a body in chunks, which came without its length.
     found["CONTENT_LENGTH"] = str(len(body))
     return found
+
+
+def _by_origin(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers with Origin among what the answer varies by, as Starlette's CORS adds it."""
+    varies = [value for name, value in headers if name == b"vary"]
+    others = [(name, value) for name, value in headers if name != b"vary"]
+    return [*others, (b"vary", b", ".join([*varies, b"Origin"]))]
 
 
 async def _body(receive: Receive) -> bytes | None:

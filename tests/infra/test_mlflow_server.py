@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     "MALLOC_ARENA_MAX": "2",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    "MLFLOW_PLATFORM_TRACKING_STORE": "mlflow",
+    "MLFLOW_PLATFORM_TRACKING_STORE": "fast",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "1800",
 }
 
@@ -189,7 +189,7 @@ class TestEachSettingHasItsPlace:
             ("poolRecycleSeconds", "600", "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE", "600"),
             ("serverQueryTimeoutSeconds", "7", "PGOPTIONS", "-c statement_timeout=7s"),
             ("serverJobExecution", "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true"),
-            ("serverTrackingStore", "fast", "MLFLOW_PLATFORM_TRACKING_STORE", "fast"),
+            ("serverTrackingStore", "mlflow", "MLFLOW_PLATFORM_TRACKING_STORE", "mlflow"),
             (
                 "serverArtifactTimeoutSeconds",
                 "3600",

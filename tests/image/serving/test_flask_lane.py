@@ -36,6 +36,7 @@ def ask(
     request: Any,
     body: list[bytes] | None = None,
     gone_after: int | None = None,
+    varies_by_origin: bool = False,
 ) -> list[dict[str, Any]]:
     """What a client gets: every message sent; `gone_after` messages it hangs up."""
     parts = body or [b""]
@@ -60,7 +61,8 @@ def ask(
     def serves(path: str, method: str) -> bool:
         return path == "/direct" and method != "DELETE"
 
-    asyncio.run(FlaskLane(whole, application, serves)(request, receive, send))
+    lane = FlaskLane(whole, application, serves, varies_by_origin=varies_by_origin)
+    asyncio.run(lane(request, receive, send))
     return sent
 
 
@@ -105,6 +107,20 @@ class TestTheAnswer:
             (b"set-cookie", b"b=2"),
         ]
         assert body == {"type": "http.response.body", "body": b"hello", "more_body": False}
+
+    @pytest.mark.parametrize(
+        ("said", "then"), [([], b"Origin"), ([("Vary", "Cookie")], b"Cookie, Origin")]
+    )
+    def test_a_cache_is_told_that_other_origins_get_another(
+        self, said: list[tuple[str, str]], then: bytes
+    ) -> None:
+        """MLflow's whole application says so in every answer; a cache may stand in between."""
+
+        def application(_request: Any, start: Callable[..., object]) -> Iterable[bytes]:
+            start("200 OK", said)
+            return [b""]
+
+        assert ask(application, scope(), varies_by_origin=True)[0]["headers"] == [(b"vary", then)]
 
     def test_a_large_answer_is_never_held_whole(self) -> None:
         piece = b"x" * (BATCH_BYTES // 2)
