@@ -91,9 +91,11 @@ def make_parser(
         sub = subparsers.add_parser(
             command.name, help=command.summary, description=f"{command.name}: {command.summary}."
         )
-        place = sub.add_mutually_exclusive_group(required=not command.takes_url)
-        place.add_argument("-s", "--stack", metavar="NAME", help="the stack to work on")
-        if command.takes_url:
+        sub.set_defaults(stack=None)
+        if command.takes_stack:
+            place = sub.add_mutually_exclusive_group(required=not command.takes_url)
+            place.add_argument("-s", "--stack", metavar="NAME", help="the stack to work on")
+        if command.takes_stack and command.takes_url:
             place.add_argument("--url", metavar="URL", help="a server that no stack deployed")
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         if command is load:

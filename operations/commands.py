@@ -40,6 +40,7 @@ class Command:
     module: str
     summary: str  # one line of `python -m operations --help`
     takes_url: bool = False  # works on a server that no stack of ours deployed
+    takes_stack: bool = True  # False: it is about all of them, or about files
 
     def load(self) -> Operation:
         """Import its module."""
@@ -57,5 +58,27 @@ COMMANDS: tuple[Command, ...] = (
         "policies",
         "operations.policies",
         "hold what the stack would consist of against the rules",
+    Command("drift", "operations.drift", "compare what runs with what was deployed"),
+    Command(
+        "drift-issue",
+        "operations.drift_issue",
+        "open, update or close the GitHub issue of a stack's drift",
+    ),
+    Command(
+        "preview-summary",
+        "operations.preview_summary",
+        "say what a reviewer of a preview must know first",
+    ),
+    Command(
+        "preview-comment",
+        "operations.preview_comment",
+        "put the previews' summaries into one comment on a pull request",
+        takes_stack=False,
+    ),
+    Command(
+        "affected-stacks",
+        "operations.affected_stacks",
+        "say which stacks a change of files may change",
+        takes_stack=False,
     ),
 )

@@ -68,12 +68,12 @@ def ask_engine(
     Raises:
         CouldNotLook: the engine is missing or refuses, or prints something else.
     """
-    command = [*_engine(environ), *question, "--stack", name]
+    command = [*engine_command(environ), *question, "--stack", name]
     try:
         finished = subprocess.run(
             command,
             cwd=project_directory,
-            env=_environment(name, environ, project_directory),
+            env=engine_environment(name, environ, project_directory),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -122,7 +122,8 @@ def _subject(question: tuple[str, ...]) -> str:
     return "settings" if question[0] == "config" else "outputs"
 
 
-def _engine(environ: Mapping[str, str]) -> list[str]:
+def engine_command(environ: Mapping[str, str]) -> list[str]:
+    """The engine at hand: the Pulumi CLI where it is on PATH, else the embedded one."""
     pulumi = shutil.which("pulumi", path=environ.get("PATH", os.defpath))
     # `make ENGINE=embedded` says so here: what deployed the stack is what reads it.
     if pulumi and environ.get("MLFLOW_PLATFORM_ENGINE") != "embedded":
@@ -130,9 +131,10 @@ def _engine(environ: Mapping[str, str]) -> list[str]:
     return [sys.executable, "-m", "local_engine"]
 
 
-def _environment(
-    name: str, environ: Mapping[str, str], project_directory: Path
+def engine_environment(
+    name: str, environ: Mapping[str, str], project_directory: Path = PROJECT_DIRECTORY
 ) -> Mapping[str, str]:
+    """What an engine's process needs to find the stack's state and passphrase."""
     environment = {**environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     state = project_directory / ".state"
     kept = state / "pulumi" / ".pulumi" / "stacks" / "mlflow-platform" / f"{name}.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -144,7 +145,7 @@ class TestTable:
         )
         assert done.stdout.endswith("\n0\n[]\n")
         for command in COMMANDS:
-            assert f"    {command.name} " in done.stdout
+            assert re.search(rf"^    {command.name}\s", done.stdout, re.MULTILINE)
             assert command.summary in " ".join(done.stdout.split())
 
     def test_every_command_explains_its_arguments(self, operate: Operate, capsys) -> None:

@@ -1,0 +1,160 @@
+"""The server's pods: how many serve, with which image and environment, within which bounds.
+
+Owns what the engine's comparison of objects cannot tell: whether the pods that run are those that
+the Deployment describes, and whether there are enough of them. It asks through `kubectl`, which
+signs in as its user's kubeconfig says. Whose cluster that leads to is checked first: a comparison
+with another one would find everything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import cast
+
+from operations.drift_findings import Difference, Finding
+from operations.drift_sight import NotVisible, Seen, Sight, differing, finding
+from operations.engine_steps import ABSENT, State, follow, shown
+from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
+
+LOOK = "kubernetes"
+SECONDS = 60
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+CLUSTER = "aws:eks/cluster:Cluster"
+
+
+def look(sight: Sight) -> Seen | None:
+    """Compare; None where nothing was deployed to a cluster.
+
+    Raises:
+        NotVisible: the cluster does not answer from here.
+    """
+    servers = [(step, state) for step, state in sight.deployed(DEPLOYMENT) if state.id]
+    if not servers:
+        return None
+    kubectl = _Kubectl(sight)
+    kubectl.check_cluster()
+    findings: list[Finding] = []
+    seen: list[str] = []
+    for step, state in servers:
+        name, namespace = _name(state)
+        found = kubectl.get("deployment", name, namespace)
+        if found is None:
+            continue  # the engine says that it is gone
+        differences = _pods(state, found)
+        bounds = next(iter(sight.deployed(AUTOSCALER)), None)
+        ready = _number(found, "status", "readyReplicas")
+        if bounds is not None:
+            differences += _replicas(bounds[1], found)
+        seen.append(f"{ready} of {_number(found, 'spec', 'replicas')} servers ready")
+        findings += finding(LOOK, step.name, differences, kind=DEPLOYMENT, identity=state.id)
+    return Seen(looked_at="; ".join(seen), findings=tuple(findings))
+
+
+def environment_of(deployment: object) -> dict[str, str]:
+    """Image and plain variables of the first container; what comes from a Secret is left out."""
+    container = follow(deployment, "spec.template.spec.containers[0]")
+    document = as_document(container) or {}
+    values = {"image": str(document.get("image", ""))}
+    for item in find_documents(document, "env"):
+        name, value = find_text(item, "name"), item.get("value")
+        if name and isinstance(value, str):
+            values[f"env {name}"] = value
+    return values
+
+
+def _pods(state: State, found: Document) -> list[Difference]:
+    """What the pods get otherwise than deployed; and a rollout that never came to an end."""
+    wanted, have = environment_of(state.inputs), environment_of(found)
+    differences = differing(wanted, cast("dict[str, str | None]", have))
+    differences += [
+        Difference(property=name, expected="nothing", found=value)
+        for name, value in sorted(have.items())
+        if name not in wanted
+    ]
+    replicas = _number(found, "spec", "replicas")
+    updated = _number(found, "status", "updatedReplicas")
+    if updated < replicas:
+        differences.append(
+            Difference(
+                property="servers of the deployed version",
+                expected=str(replicas),
+                found=str(updated),
+            )
+        )
+    return differences
+
+
+def _replicas(autoscaler: State, found: Document) -> list[Difference]:
+    least, most = (autoscaler.at(f"spec.{name}") for name in ("minReplicas", "maxReplicas"))
+    ready = _number(found, "status", "readyReplicas")
+    if least is ABSENT or most is ABSENT or int(shown(least)) <= ready <= int(shown(most)):
+        return []
+    expected = f"{shown(least)} to {shown(most)}"
+    return [Difference(property="servers ready", expected=expected, found=str(ready))]
+
+
+def _name(state: State) -> tuple[str, str]:
+    name, namespace = state.at("metadata.name"), state.at("metadata.namespace")
+    return shown(name), "default" if namespace is ABSENT else shown(namespace)
+
+
+def _number(document: Document, *keys: str) -> int:
+    value = find(document, *keys)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+class _Kubectl:
+    """The user's own way to the cluster."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        environ = sight.place.environ
+        program = shutil.which("kubectl", path=environ.get("PATH"))
+        if program is None:
+            raise NotVisible("kubectl is not on PATH")
+        self._program = program
+
+    def check_cluster(self) -> None:
+        """Refuse a kubeconfig that leads to another cluster than the stack's."""
+        configuration = self._run("config", "view", "--minify", "-o", "json")
+        clusters = find_documents(configuration, "clusters")
+        server = find_text(clusters[0], "cluster", "server") if clusters else None
+        own = [
+            state.at("endpoint", inputs_first=False) for _, state in self._sight.deployed(CLUSTER)
+        ]
+        if server is None:
+            raise NotVisible("the kubeconfig names no cluster: see `aws eks update-kubeconfig`")
+        if own and server not in own:
+            raise NotVisible(
+                f"the kubeconfig's current cluster is {server} and the stack's is {shown(own[0])}: "
+                "run `aws eks update-kubeconfig` for the stack's cluster"
+            )
+
+    def get(self, kind: str, name: str, namespace: str) -> Document | None:
+        """An object, or None."""
+        found = self._run("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        return found or None
+
+    def _run(self, *words: str) -> Document:
+        try:
+            done = subprocess.run(
+                [self._program, *words, f"--request-timeout={SECONDS // 2}s"],
+                env=dict(self._sight.place.environ),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotVisible(f"kubectl did not answer ({type(error).__name__})") from None
+        if done.returncode != 0:
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            said = " ".join(lines[-1].split())[:200] if lines else f"exit {done.returncode}"
+            raise NotVisible(f"kubectl: {self._sight.place.masker.foreign(said)}")
+        try:
+            return as_document(json.loads(done.stdout or b"{}")) or {}
+        except ValueError:
+            raise NotVisible("kubectl did not print JSON") from None

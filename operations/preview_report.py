@@ -1,0 +1,140 @@
+"""A preview's summary as Markdown and as JSON.
+
+Owns the words. What loses data stands first and in bold; a list that would hide it is folded away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from operations.drift_report import code
+from operations.report import ExitCode, Line
+
+MOST_SHOWN = 60
+ORDER = ("created", "updated", "replaced", "deleted")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What happens to one resource."""
+
+    what: str  # created, updated, replaced, deleted
+    name: str
+    type: str
+    properties: Mapping[str, tuple[str, str]]  # path → before, after
+    replaced_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loss:
+    """A resource with data that goes, or is made anew without it."""
+
+    change: Change
+    holds: str
+    protected: bool  # the engine will refuse
+    retained: bool  # the engine forgets it, the cloud keeps it
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the data goes with it."""
+        return not self.retained
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreviewReport:
+    """What a reviewer reads first."""
+
+    stack: str
+    counts: Mapping[str, int]
+    unchanged: int
+    losses: tuple[Loss, ...]
+    guards: tuple[Change, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 when data would be lost."""
+        return 1 if any(loss.is_real for loss in self.losses) else 0
+
+    def document(self) -> Mapping[str, object]:
+        """For a machine; the Markdown is part of it, for `preview-comment`."""
+        return {
+            "counts": dict(self.counts),
+            "unchanged": self.unchanged,
+            "data_lost": [{**asdict(loss), "is_real": loss.is_real} for loss in self.losses],
+            "guards_changed": [asdict(change) for change in self.guards],
+            "changes": [asdict(change) for change in self.changes],
+            "markdown": "\n".join(line.text for line in self.lines()),
+        }
+
+    def lines(self) -> Iterable[Line]:
+        """As Markdown, which a terminal shows well enough."""
+        return [Line(text) for text in self._markdown()]
+
+    def _markdown(self) -> Iterator[str]:
+        yield f"### {code(self.stack)}: {self._counted()}"
+        yield ""
+        if self.losses:
+            number = len(self.losses)
+            things = (
+                "resource that holds data is" if number == 1 else "resources that hold data are"
+            )
+            yield f"🔴 **{number} {things} replaced or deleted:**"
+            yield ""
+            yield from (self._loss(loss) for loss in self.losses)
+            yield ""
+        if self.guards:
+            yield "🟠 Protection or access changes:"
+            yield ""
+            for change in self.guards:
+                yield f"- {code(change.name)} {_kind(change.type)}: {_properties(change)}"
+            yield ""
+        if not self.losses:
+            yield "No resource that holds data is replaced or deleted."
+            yield ""
+        if self.changes:
+            yield from self._all()
+
+    def _counted(self) -> str:
+        parts = [f"{self.counts[word]} {word}" for word in ORDER if self.counts.get(word)]
+        parts += [f"{count} {word}" for word, count in self.counts.items() if word not in ORDER]
+        if not parts:
+            return f"no changes ({self.unchanged} resources)"
+        return f"{', '.join(parts)}, {self.unchanged} unchanged"
+
+    def _loss(self, loss: Loss) -> str:
+        change = loss.change
+        because = ", ".join(code(path) for path in change.replaced_for)
+        text = f"**{change.what} {code(change.name)}** {_kind(change.type)}: **{loss.holds}**"
+        if because:
+            text += f", because of {because}"
+        if loss.protected:
+            text += " (protected: a deployment refuses it)"
+        if loss.retained:
+            text += " (kept in the cloud, and forgotten here)"
+        return f"- {text}"
+
+    def _all(self) -> Iterator[str]:
+        yield f"<details><summary>All {len(self.changes)} changes</summary>"
+        yield ""
+        yield "| | Resource | Properties |"
+        yield "|---|---|---|"
+        for change in self.changes[:MOST_SHOWN]:
+            resource = f"{code(change.name)}<br>{change.type}"
+            yield f"| {change.what} | {resource} | {_properties(change)} |"
+        if len(self.changes) > MOST_SHOWN:
+            yield f"| … | {len(self.changes) - MOST_SHOWN} more | |"
+        yield ""
+        yield "</details>"
+
+
+def _kind(type_token: str) -> str:
+    return f"({type_token})"
+
+
+def _properties(change: Change) -> str:
+    return "<br>".join(
+        f"{code(path)} {code(before)} → {code(after)}"
+        for path, (before, after) in change.properties.items()
+    )
