@@ -102,7 +102,7 @@ latency: setup ## Measure the deployed stack: requests, database round trips, th
 
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
-	@$(ON_CLOUD) $(PULUMI) refresh --stack $(STACK) $(CONFIG_FILE) --preview-only --expect-no-changes --diff
+	@$(ON_CLOUD) python -m operations drift --stack $(STACK) $(CONFIG_FILE)
 
 .PHONY: policies
 policies: stack ## Hold what the stack would consist of against the rules (docs/policies.md)

@@ -23,6 +23,12 @@ from operations.database_login import SERVER_APPLICATION_NAME
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Utf8(io.StringIO):
+    """Standard output as on most terminals; without an encoding it would count as ASCII."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+
 @dataclass
 class Ran:
     """What one run of a command did."""
@@ -44,7 +50,7 @@ def operate() -> Operate:
     """Run a command in this process."""
 
     def run(*argv: str, environ: Mapping[str, str] | None = None, **more: Any) -> Ran:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = Utf8(), io.StringIO()
         code = main(argv, environ=environ or {}, stdout=out, stderr=err, **more)
         return Ran(code, out.getvalue(), err.getvalue())
 

@@ -1,0 +1,386 @@
+"""Drift: what a refresh finds becomes findings, worst first; what is no drift stays silent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from operations.drift_findings import Difference, Finding, merged, read_drift
+from operations.drift_severity import VOLATILE, is_volatile
+from operations.engine_steps import ABSENT, UNKNOWN, follow, shown
+from tests.operations.conftest import Operate, Ran
+from tests.operations.engine_stand_in import RecordedEngine, step
+
+INSTANCE = "aws:rds/instance:Instance"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+BUCKET = "gcp:storage/bucket:Bucket"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> RecordedEngine:
+    return RecordedEngine(tmp_path)
+
+
+class Drift:
+    """`drift` of resources alone, on a recorded engine."""
+
+    def __init__(self, operate: Operate, engine: RecordedEngine) -> None:
+        self._operate, self._engine = operate, engine
+
+    def __call__(self, *more: str, stack: str = "dev") -> Ran:
+        words = ("drift", "--stack", stack, "--resources-only", *more)
+        return self._operate(*words, environ=self._engine.environ)
+
+    def finds(self, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+        self._engine.refreshes(*steps)
+        ran = self("--json")
+        findings = ran.document["findings"]
+        assert ran.code == (1 if findings else 0), ran.err
+        return findings
+
+
+@pytest.fixture
+def drift(operate: Operate, engine: RecordedEngine) -> Drift:
+    return Drift(operate, engine)
+
+
+class TestResources:
+    """A finding for each resource that differs, with each property, as deployed and as found."""
+
+    def test_a_changed_property(self, drift: Drift) -> None:
+        found = drift.finds(
+            step("refresh", ALARM, "other", before={}, after={}),
+            step(
+                "update",
+                INSTANCE,
+                "db",
+                before={"backupRetentionPeriod": 7, "tags": {"a": "b"}},
+                after={"backupRetentionPeriod": 1.0, "tags": {"a": "c"}},
+                changed=["backupRetentionPeriod", "tags.a"],
+            ),
+        )
+        assert [(item["severity"], item["subject"], item["what"]) for item in found] == [
+            ("critical", "db", "changed")
+        ]
+        assert found[0]["differences"] == [
+            {"property": "backupRetentionPeriod", "expected": "7", "found": "1"},
+            {"property": "tags.a", "expected": "b", "found": "c"},
+        ]
+
+    def test_what_is_gone(self, drift: Drift) -> None:
+        found = drift.finds(
+            step("delete", ALARM, "alarm", before={}),
+            step("delete", INSTANCE, "db", before={}),
+        )
+        assert [(item["severity"], item["subject"], item["note"]) for item in found] == [
+            ("critical", "db", "it held every run, metric and model version"),
+            ("warning", "alarm", ""),
+        ]
+
+    def test_a_secret_is_not_shown(self, drift: Drift) -> None:
+        found = drift.finds(
+            step(
+                "update",
+                "aws:secretsmanager/secretVersion:SecretVersion",
+                "password",
+                before={"secretString": "[secret]"},
+                after={"secretString": "[secret]"},
+                changed=["secretString"],
+            )
+        )
+        assert found[0]["differences"] == [
+            {"property": "secretString", "expected": "a secret", "found": "another one"}
+        ]
+
+    def test_a_list_that_lost_an_item(self, drift: Drift) -> None:
+        found = drift.finds(
+            step(
+                "update",
+                "aws:iam/role:Role",
+                "role",
+                before={"managedPolicyArns": ["a", "b"]},
+                after={"managedPolicyArns": ["a"]},
+                changed=["managedPolicyArns[1]"],
+            )
+        )
+        assert found[0]["differences"] == [
+            {"property": "managedPolicyArns[1]", "expected": "b", "found": "nothing"}
+        ]
+
+    @pytest.mark.parametrize(
+        ("type_token", "path", "severity"),
+        [
+            (INSTANCE, "publiclyAccessible", "critical"),
+            (INSTANCE, "instanceClass", "warning"),
+            (INSTANCE, "tags.owner", "info"),
+            ("aws:ec2/securityGroup:SecurityGroup", "ingress[0].fromPort", "critical"),
+            ("aws:iam/rolePolicy:RolePolicy", "policy", "critical"),
+            (
+                "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+                "blockPublicAcls",
+                "critical",
+            ),
+            (ALARM, "threshold", "warning"),
+            (ALARM, "alarmDescription", "info"),
+            (BUCKET, "versioning.enabled", "critical"),
+            ("gcp:cloudrunv2/service:Service", "template.scaling.minInstanceCount", "warning"),
+            ("gcp:cloudrunv2/service:Service", "ingress", "critical"),
+            ("some:other/thing:Thing", "anything", "warning"),
+        ],
+    )
+    def test_severity(self, drift: Drift, type_token: str, path: str, severity: str) -> None:
+        found = drift.finds(step("update", type_token, "x", before={}, after={}, changed=[path]))
+        assert [item["severity"] for item in found] == [severity]
+
+
+class TestNoDrift:
+    """An untouched stack has no findings, whatever moves by itself."""
+
+    def test_nothing_changed(self, drift: Drift, engine: RecordedEngine) -> None:
+        engine.refreshes(
+            step("same", "pulumi:pulumi:Stack", "stack", before={}, after={}),
+            step("refresh", INSTANCE, "db", before={}, after={}),
+        )
+        ran = drift()
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == (
+            "No drift of dev: it is as it was deployed.\n\n"
+            "✓ resources: 1 resources compared by the engine\n"
+        )
+
+    def test_outputs_alone_are_no_drift(self, drift: Drift) -> None:
+        assert drift.finds(step("update", INSTANCE, "db", before={"a": 1}, after={"a": 2})) == []
+
+    def test_providers_and_components_are_no_resources(self, drift: Drift) -> None:
+        steps = [
+            step("update", kind, "x", before={}, after={}, changed=["version"])
+            for kind in ("pulumi:providers:aws", "mlflow-platform:aws:Network")
+        ]
+        assert drift.finds(*steps) == []
+
+    @pytest.mark.parametrize(
+        ("type_token", "path"),
+        [
+            ("aws:eks/nodeGroup:NodeGroup", "scalingConfig.desiredSize"),
+            (INSTANCE, "latestRestorableTime"),
+            (INSTANCE, "status"),
+            ("gcp:sql/databaseInstance:DatabaseInstance", "settings.diskSize"),
+            ("gcp:cloudrunv2/service:Service", "etag"),
+            ("gcp:cloudrunv2/service:Service", "latestReadyRevision"),
+            ("gcp:cloudrunv2/service:Service", "terminalConditions[0].state"),
+            ("gcp:cloudrunv2/job:Job", "observedGeneration"),
+            (BUCKET, "updated"),
+            ("kubernetes:apps/v1:Deployment", "spec.replicas"),
+            ("kubernetes:apps/v1:Deployment", "status.readyReplicas"),
+            ("kubernetes:core/v1:Service", "metadata.managedFields"),
+            (
+                "kubernetes:apps/v1:Deployment",
+                'metadata.annotations["deployment.kubernetes.io/revision"]',
+            ),
+        ],
+    )
+    def test_volatile(self, drift: Drift, type_token: str, path: str) -> None:
+        assert (
+            drift.finds(step("update", type_token, "x", before={}, after={}, changed=[path])) == []
+        )
+
+    @pytest.mark.parametrize(
+        ("type_token", "path"),
+        [
+            ("aws:eks/nodeGroup:NodeGroup", "scalingConfig.minSize"),
+            (INSTANCE, "engineVersion"),
+            (INSTANCE, "statusOfSomething"),
+            ("gcp:sql/databaseInstance:DatabaseInstance", "settings.diskSizeLimit"),
+            ("gcp:cloudrunv2/service:Service", "template.scaling.minInstanceCount"),
+            ("kubernetes:apps/v1:Deployment", "spec.template.spec.containers[0].image"),
+            ("kubernetes:autoscaling/v2:HorizontalPodAutoscaler", "spec.minReplicas"),
+        ],
+    )
+    def test_its_neighbours_are_not(self, type_token: str, path: str) -> None:
+        assert not is_volatile(type_token, path)
+
+    def test_a_volatile_property_hides_no_other(self, drift: Drift) -> None:
+        changed = step(
+            "update",
+            INSTANCE,
+            "db",
+            before={"status": "available", "multiAz": True},
+            after={"status": "modifying", "multiAz": False},
+            changed=["status", "multiAz"],
+        )
+        (found,) = drift.finds(changed)
+        assert [item["property"] for item in found["differences"]] == ["multiAz"]
+
+    def test_each_volatile_property_says_who_changes_it(self) -> None:
+        assert all(who for _, _, who in VOLATILE)
+
+
+class TestText:
+    """Text, Markdown and JSON say the same."""
+
+    def test_text_and_markdown(self, drift: Drift, engine: RecordedEngine) -> None:
+        engine.refreshes(
+            step("delete", ALARM, "alarm", id="mlops-alarm", before={}),
+            step(
+                "update",
+                INSTANCE,
+                "db",
+                before={"multiAz": True},
+                after={"multiAz": False},
+                changed=["multiAz"],
+            ),
+        )
+        ran = drift()
+        assert ran.code == 1
+        assert ran.out == (
+            "dev has drifted: 2 findings (1 critical, 1 warning).\n"
+            "\n"
+            "critical  aws:rds/instance:Instance  db\n"
+            "    multiAz: expected true, found false\n"
+            "\n"
+            "warning  aws:cloudwatch/metricAlarm:MetricAlarm  alarm\n"
+            "    is gone (mlops-alarm)\n"
+            "\n"
+            "✓ resources: 2 resources compared by the engine\n"
+        )
+        told = drift("--markdown").out.splitlines()
+        assert told[0] == "**dev has drifted: 2 findings (1 critical, 1 warning).**"
+        assert "| `db`<br>aws:rds/instance:Instance | `multiAz` | `true` | `false` |  |" in told
+        assert "| `alarm`<br>aws:cloudwatch/metricAlarm:MetricAlarm | | there | gone |  |" in told
+
+    def test_a_saved_report_is_shown_again(
+        self, drift: Drift, engine: RecordedEngine, tmp_path: Path
+    ) -> None:
+        engine.refreshes(step("delete", ALARM, "alarm", before={}))
+        saved = tmp_path / "drift.json"
+        first = drift("--json")
+        saved.write_text(first.out)
+        calls = len(engine.asked)
+        again = drift("--from", str(saved), "--json")
+        assert (again.code, again.document) == (1, first.document)
+        assert len(engine.asked) == calls
+        assert read_drift(first.document).fingerprint == first.document["fingerprint"]
+
+    def test_the_engine_is_asked_to_write_nothing(
+        self, drift: Drift, engine: RecordedEngine
+    ) -> None:
+        engine.refreshes()
+        drift("--config-file", "/x/Pulumi.dev.yaml")
+        assert engine.asked[0] == (
+            "--non-interactive refresh --preview-only --json --stack dev "
+            "--config-file /x/Pulumi.dev.yaml"
+        )
+        assert not [line for line in engine.asked if "--yes" in line]
+
+
+class TestCouldNotLook:
+    """What cannot be compared is exit code 2, never a clean answer."""
+
+    def test_the_engine_refuses(self, drift: Drift) -> None:
+        ran = drift()
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == (
+            "error: `refresh --preview-only --json` of stack 'dev' could not be had (no stack "
+            "named 'dev' found): is it deployed, and may you read it here?\n"
+        )
+
+    def test_the_engine_fails_halfway(self, drift: Drift, engine: RecordedEngine) -> None:
+        told = {"steps": [], "diagnostics": [{"severity": "error", "message": "no credentials\n"}]}
+        engine.says("refresh", told, 255)
+        ran = drift()
+        assert ran.code == 2
+        assert ran.err == (
+            "error: `refresh --preview-only --json` of stack 'dev' failed (no credentials): run "
+            "it by hand to see why\n"
+        )
+
+    def test_an_answer_that_is_no_preview(self, drift: Drift, engine: RecordedEngine) -> None:
+        engine.says("refresh", "Previewing refresh (dev)")
+        ran = drift()
+        assert ran.code == 2
+        assert "could not be had (no JSON of a preview)" in ran.err
+
+    def test_a_report_of_another_stack(self, drift: Drift, tmp_path: Path) -> None:
+        saved = tmp_path / "drift.json"
+        saved.write_text(json.dumps({"stack": "dev"}))
+        ran = drift("--from", str(saved), stack="prod")
+        assert ran.code == 2
+        assert ran.err == (
+            f"error: {saved} is about stack 'dev' and --stack is 'prod': give the report of that "
+            "stack\n"
+        )
+
+    def test_no_such_look(self, drift: Drift) -> None:
+        ran = drift("--require", "server,moon")
+        assert ran.code == 2
+        assert ran.err == (
+            "error: --require names 'moon': it must be some of server, database, pool, process, "
+            "kubernetes, aws, google, or all\n"
+        )
+
+
+class TestMerging:
+    """A live look that saw what the engine saw adds no second finding."""
+
+    def make(self, look: str, identity: str, severity: str = "warning") -> Finding:
+        return Finding(
+            severity=severity,  # type: ignore[arg-type]
+            look=look,
+            kind=ALARM,
+            subject=f"{look} {identity}",
+            identity=identity,
+            what="gone",
+            differences=(Difference(property="p", expected="1", found="2"),),
+        )
+
+    def test_same_thing(self) -> None:
+        engine, live = self.make("resources", "a"), self.make("aws", "a", "critical")
+        (found,) = merged([engine], [live])
+        assert (found.look, found.severity) == ("resources", "critical")
+
+    def test_other_things(self) -> None:
+        engine = self.make("resources", "")
+        found = merged([engine], [self.make("aws", ""), self.make("aws", "b")])
+        assert len(found) == 3
+
+
+class TestPaths:
+    """The engines' paths, followed through a resource's properties."""
+
+    PROPERTIES: ClassVar[dict[str, Any]] = {"a": {"b.c": [1, {"d": None}]}, "x": ""}
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("a", {"b.c": [1, {"d": None}]}),
+            ('a["b.c"][0]', 1),
+            ('a["b.c"][1].d', None),
+            ('a["b.c"][2]', ABSENT),
+            ("a.nothing", ABSENT),
+            ("x.y", ABSENT),
+            ("x", ""),
+        ],
+    )
+    def test_follow(self, path: str, value: object) -> None:
+        assert follow(self.PROPERTIES, path) == value
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (ABSENT, "nothing"),
+            (None, "nothing"),
+            ("", "empty"),
+            (1.0, "1"),
+            (1.5, "1.5"),
+            (True, "true"),
+            ({"a": [1.0]}, '{"a": [1]}'),
+            ("two\n lines", "two lines"),
+            (UNKNOWN, "known after deployment"),
+            ("x" * 200, "x" * 159 + "…"),
+        ],
+    )
+    def test_shown(self, value: object, text: str) -> None:
+        assert shown(value) == text

@@ -1,0 +1,214 @@
+"""A preview's summary: what loses data first and in bold, and exit code 1 for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations.data_resources import HOLDS_DATA
+from tests.operations.conftest import Operate, Ran
+from tests.operations.engine_stand_in import RecordedEngine, document, step
+from tests.operations.github_stand_in import StandIn, github
+
+INSTANCE = "aws:rds/instance:Instance"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+
+
+class Summarize:
+    """`preview-summary` of a preview that is written for it."""
+
+    def __init__(self, operate: Operate, folder: Path) -> None:
+        self._operate, self._file = operate, folder / "preview.json"
+
+    def __call__(self, *steps: dict[str, Any], text: str | None = None, more: str = "") -> Ran:
+        self._file.write_text(json.dumps(document(*steps)) if text is None else text)
+        words = ["preview-summary", "--stack", "dev", "--preview", str(self._file), *more.split()]
+        return self._operate(*words)
+
+
+@pytest.fixture
+def summarize(operate: Operate, tmp_path: Path) -> Summarize:
+    return Summarize(operate, tmp_path)
+
+
+class TestSummary:
+    """What a reviewer reads."""
+
+    def test_data_is_lost(self, summarize: Summarize) -> None:
+        ran = summarize(
+            step("same", ALARM, "alarm", before={}, after={}),
+            step("create", ALARM, "new", after={"threshold": 1}),
+            step(
+                "replace",
+                INSTANCE,
+                "db",
+                before={"engine": "postgres", "dbName": "mlflow"},
+                after={"engine": "postgres", "dbName": "other"},
+                changed=["dbName"],
+                because=["dbName"],
+            ),
+            step("delete", "aws:s3/bucket:Bucket", "artifacts", before={}, protect=True),
+            step("delete", "aws:kms/key:Key", "key", before={}, retainOnDelete=True),
+        )
+        assert ran.code == 1
+        assert ran.out == (
+            "### `dev`: 1 created, 1 replaced, 2 deleted, 1 unchanged\n"
+            "\n"
+            "🔴 **3 resources that hold data are replaced or deleted:**\n"
+            "\n"
+            "- **replaced `db`** (aws:rds/instance:Instance): **every run, metric and model "
+            "version**, because of `dbName`\n"
+            "- **deleted `artifacts`** (aws:s3/bucket:Bucket): **the artifacts of every run** "
+            "(protected: a deployment refuses it)\n"
+            "- **deleted `key`** (aws:kms/key:Key): **what decrypts the database, the artifacts "
+            "and the secrets** (kept in the cloud, and forgotten here)\n"
+            "\n"
+            "<details><summary>All 4 changes</summary>\n"
+            "\n"
+            "| | Resource | Properties |\n"
+            "|---|---|---|\n"
+            "| created | `new`<br>aws:cloudwatch/metricAlarm:MetricAlarm |  |\n"
+            "| replaced | `db`<br>aws:rds/instance:Instance | `dbName` `mlflow` → `other` |\n"
+            "| deleted | `artifacts`<br>aws:s3/bucket:Bucket |  |\n"
+            "| deleted | `key`<br>aws:kms/key:Key |  |\n"
+            "\n"
+            "</details>\n"
+        )
+
+    def test_protection_changes(self, summarize: Summarize) -> None:
+        ran = summarize(
+            step(
+                "update",
+                INSTANCE,
+                "db",
+                before={"deletionProtection": True},
+                after={"deletionProtection": False},
+                changed=["deletionProtection"],
+            ),
+            step("update", ALARM, "a", before={}, after={"threshold": 2}, changed=["threshold"]),
+        )
+        assert ran.code == 0
+        assert ran.out.startswith(
+            "### `dev`: 2 updated, 0 unchanged\n\n"
+            "🟠 Protection or access changes:\n\n"
+            "- `db` (aws:rds/instance:Instance): `deletionProtection` `true` → `false`\n\n"
+            "No resource that holds data is replaced or deleted.\n"
+        )
+
+    def test_no_changes(self, summarize: Summarize) -> None:
+        ran = summarize(step("same", INSTANCE, "db", before={}, after={}))
+        assert ran.code == 0
+        assert ran.out == (
+            "### `dev`: no changes (1 resources)\n\n"
+            "No resource that holds data is replaced or deleted.\n\n"
+        )
+
+    def test_what_is_kept_alone_is_no_loss(self, summarize: Summarize) -> None:
+        ran = summarize(step("delete", "aws:kms/key:Key", "k", before={}, retainOnDelete=True))
+        assert ran.code == 0
+
+    @pytest.mark.parametrize("kind", sorted(HOLDS_DATA))
+    @pytest.mark.parametrize("op", ["replace", "delete"])
+    def test_everything_that_holds_data(self, summarize: Summarize, kind: str, op: str) -> None:
+        ran = summarize(step(op, kind, "x", before={}, after={} if op == "replace" else None))
+        assert ran.code == 1
+        assert f"**{HOLDS_DATA[kind]}**" in ran.out
+
+    def test_nothing_that_is_created(self, summarize: Summarize) -> None:
+        ran = summarize(*(step("create", kind, "x", after={}) for kind in HOLDS_DATA))
+        assert ran.code == 0
+
+    def test_many_changes_are_cut(self, summarize: Summarize) -> None:
+        ran = summarize(*(step("create", ALARM, f"a{n}", after={}) for n in range(100)))
+        assert "| … | 40 more | |" in ran.out
+
+    def test_json(self, summarize: Summarize) -> None:
+        ran = summarize(step("delete", INSTANCE, "db", before={}), more="--json")
+        told = ran.document
+        assert (ran.code, told["outcome"], told["counts"]) == (1, "found", {"deleted": 1})
+        assert told["data_lost"][0]["holds"] == "every run, metric and model version"
+        assert told["markdown"].startswith("### `dev`: 1 deleted, 0 unchanged\n")
+
+    def test_a_preview_is_made(self, operate: Operate, tmp_path: Path) -> None:
+        engine = RecordedEngine(tmp_path)
+        engine.previews(step("create", ALARM, "a", after={}))
+        ran = operate("preview-summary", "--stack", "dev", environ=engine.environ)
+        assert ran.code == 0
+        assert engine.asked == ["--non-interactive preview --json --stack dev"]
+
+
+class TestCouldNotRead:
+    """What is no preview has no summary."""
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "Previewing update (dev)"])
+    def test_no_preview(self, summarize: Summarize, text: str) -> None:
+        ran = summarize(text=text)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.endswith(
+            "is no preview (no JSON of a preview): write one with `pulumi preview --json`\n"
+        )
+
+    def test_a_preview_that_failed(self, summarize: Summarize) -> None:
+        told = {"diagnostics": [{"severity": "error", "message": "3 problems\n"}]}
+        ran = summarize(text=json.dumps(told))
+        assert (ran.code, ran.err.endswith("failed: 3 problems\n")) == (2, True)
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    with github() as running:
+        yield running
+
+
+class TestComment:
+    """One comment on a pull request, edited with each push."""
+
+    def comment(self, operate: Operate, stand_in: StandIn, folder: Path, *more: str) -> Ran:
+        words = ("preview-comment", "--summaries", str(folder), "--pull-request", "1", "--json")
+        return operate(*words, *more, environ=stand_in.environment)
+
+    def write(self, folder: Path, stack: str, code: int, markdown: str | None) -> None:
+        told = {"stack": stack, "exit_code": code, "problem": "no credentials"}
+        (folder / f"{stack}.json").write_text(json.dumps({**told, "markdown": markdown}))
+
+    def test_life(self, operate: Operate, stand_in: StandIn, tmp_path: Path) -> None:
+        stand_in.add_issue(title="a change")
+        stand_in.add_comment(1, "<!-- mlflow-platform-preview -->\nmine", "User")
+        self.write(tmp_path, "dev", 0, "### dev")
+        self.write(tmp_path, "prod", 1, "### prod")
+        self.write(tmp_path, "gcp-dev", 2, None)
+        assert self.comment(operate, stand_in, tmp_path).document["action"] == "made"
+        assert stand_in.comments_of(1)[1] == (
+            "<!-- mlflow-platform-preview -->\n## What this changes\n\n"
+            "### gcp-dev: ⚠ no credentials\n\n### prod\n\n### dev"
+        )
+        assert self.comment(operate, stand_in, tmp_path).document["action"] == "unchanged"
+        self.write(tmp_path, "prod", 0, "### prod, again")
+        assert self.comment(operate, stand_in, tmp_path).document["action"] == "edited"
+        assert len(stand_in.comments) == 2
+        assert stand_in.comments_of(1)[0].endswith("mine")
+
+    def test_no_longer_than_github_takes(
+        self, operate: Operate, stand_in: StandIn, tmp_path: Path
+    ) -> None:
+        stand_in.add_issue(title="a change")
+        self.write(tmp_path, "dev", 0, "x" * 70_000)
+        self.comment(operate, stand_in, tmp_path)
+        text = stand_in.comments_of(1)[0]
+        assert len(text) == 65_536
+        assert text.endswith("… cut off: see the jobs' summaries.")
+
+    def test_nothing_to_say(self, operate: Operate, stand_in: StandIn, tmp_path: Path) -> None:
+        ran = self.comment(operate, stand_in, tmp_path)
+        assert (ran.code, stand_in.asked) == (2, [])
+        assert ran.err == f"error: --summaries is '{tmp_path}': there is no *.json in it\n"
+
+    def test_something_else(self, operate: Operate, stand_in: StandIn, tmp_path: Path) -> None:
+        (tmp_path / "a.json").write_text("[]")
+        ran = self.comment(operate, stand_in, tmp_path)
+        assert (ran.code, stand_in.asked) == (2, [])
+        assert "is no summary of a preview" in ran.err
