@@ -59,6 +59,7 @@ def _add_operations(verbs: Any) -> None:
     _asking(up)
     preview = _operation(verbs, "preview", "show what `up` would do, and do nothing", "pre")
     _flag(preview, "-j", "--json", "print the steps as JSON")
+    _flag(preview, "--show-sames", "with --json: print what stays the same, too")
     _flag(preview, "-r", "--refresh", "read the resources' real state first")
     _flag(preview, "--expect-no-changes", "exit with 1 if anything would change")
     refresh = _operation(verbs, "refresh", "compare the state with what really runs")

@@ -56,11 +56,13 @@ class PreviewDigest:
         *,
         refresh: bool = False,
         suppress_outputs: bool = False,
+        show_sames: bool = False,
     ) -> None:
         """`config` is what the program was given, its secrets already blinded."""
         self._stream = stream
         self._refresh = refresh
         self._suppress_outputs = suppress_outputs
+        self._show_sames = show_sames
         self._lock = threading.Lock()
         self._steps: list[dict[str, Any]] = []
         self._diagnostics: list[dict[str, Any]] = []
@@ -101,7 +103,7 @@ class PreviewDigest:
 
     def _wanted(self, step: Step) -> bool:
         half = not step.logical and step.op in REPLACEMENT_OPS
-        return is_stack(step) or (is_shown(step) and not half)
+        return is_stack(step) or (is_shown(step, sames=self._show_sames) and not half)
 
     def _refreshed(self, step: Step) -> None:
         """Replace the step of a refresh by what it found, when it found something.

@@ -58,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
         "policies",
         "operations.policies",
         "hold what the stack would consist of against the rules",
+    ),
     Command("drift", "operations.drift", "compare what runs with what was deployed"),
     Command(
         "drift-issue",

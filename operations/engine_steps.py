@@ -16,7 +16,13 @@ from typing import cast
 
 from operations.place import Place
 from smoke_tests.errors import CouldNotLook
-from smoke_tests.json_document import Document, as_document, find_documents, find_text
+from smoke_tests.json_document import (
+    Document,
+    as_document,
+    find_documents,
+    find_text,
+    parse_document,
+)
 from smoke_tests.stack_target import PROJECT_DIRECTORY, engine_command, engine_environment
 
 SECRET = "[secret]"  # noqa: S105  # what both engines print in place of one
@@ -118,34 +124,24 @@ def ask_for_steps(place: Place, *question: str, more: Sequence[str] = ()) -> Ste
         raise CouldNotLook(
             f"{shown} did not answer ({type(error).__name__}): run it by hand to see why"
         ) from None
-    try:
-        steps = read_steps(finished.stdout)
-    except ValueError as error:
-        said = _last_words(place.masker.foreign(finished.stderr.decode("utf-8", "replace")))
+    said = _last_words(place.masker.foreign(finished.stderr.decode("utf-8", "replace")))
+    document = parse_document(finished.stdout)
+    if document is None:
         raise CouldNotLook(
-            f"{shown} could not be had ({said or error}): is it deployed, and may you read it here?"
-        ) from None
+            f"{shown} could not be had ({said or 'no JSON of a preview'}): is it deployed, and may "
+            "you read it here?"
+        )
+    steps = steps_of(document)
     if finished.returncode != 0 or steps.problems:
-        told = steps.problems or (finished.stderr.decode("utf-8", "replace"),)
-        said = _last_words(place.masker.foreign("\n".join(told)))
+        told = _last_words(place.masker.foreign("\n".join(steps.problems))) or said
         raise CouldNotLook(
-            f"{shown} failed ({said or f'exit {finished.returncode}'}): run it by hand to see why"
+            f"{shown} failed ({told or f'exit {finished.returncode}'}): run it by hand to see why"
         )
     return steps
 
 
-def read_steps(text: bytes | str) -> Steps:
-    """Read what `preview --json` or `refresh --preview-only --json` printed.
-
-    Raises:
-        ValueError: it is no such document.
-    """
-    try:
-        document = as_document(json.loads(text))
-    except (ValueError, RecursionError):
-        document = None
-    if document is None or not ({"steps", "changeSummary", "diagnostics"} & document.keys()):
-        raise ValueError("no JSON of a preview")
+def steps_of(document: Document) -> Steps:
+    """Read what `preview --json` or `refresh --preview-only --json` printed."""
     summary = as_document(document.get("changeSummary")) or {}
     return Steps(
         steps=tuple(_step(item) for item in find_documents(document, "steps")),

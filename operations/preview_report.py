@@ -42,6 +42,15 @@ class Loss:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BrokenPolicy:
+    """A rule that would not be kept."""
+
+    rule: str
+    message: str
+    is_new: bool  # it is kept without this change
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreviewReport:
     """What a reviewer reads first."""
 
@@ -50,12 +59,14 @@ class PreviewReport:
     unchanged: int
     losses: tuple[Loss, ...]
     guards: tuple[Change, ...]
+    policies: tuple[BrokenPolicy, ...]
     changes: tuple[Change, ...]
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 when data would be lost."""
-        return 1 if any(loss.is_real for loss in self.losses) else 0
+        """1 when data would be lost, or a rule be broken that is kept now."""
+        lost = any(loss.is_real for loss in self.losses)
+        return 1 if lost or any(item.is_new for item in self.policies) else 0
 
     def document(self) -> Mapping[str, object]:
         """For a machine; the Markdown is part of it, for `preview-comment`."""
@@ -64,6 +75,7 @@ class PreviewReport:
             "unchanged": self.unchanged,
             "data_lost": [{**asdict(loss), "is_real": loss.is_real} for loss in self.losses],
             "guards_changed": [asdict(change) for change in self.guards],
+            "policies_broken": [asdict(item) for item in self.policies],
             "changes": [asdict(change) for change in self.changes],
             "markdown": "\n".join(line.text for line in self.lines()),
         }
@@ -90,11 +102,25 @@ class PreviewReport:
             for change in self.guards:
                 yield f"- {code(change.name)} {_kind(change.type)}: {_properties(change)}"
             yield ""
+        yield from self._policies()
         if not self.losses:
             yield "No resource that holds data is replaced or deleted."
             yield ""
         if self.changes:
             yield from self._all()
+
+    def _policies(self) -> Iterator[str]:
+        fresh = [item for item in self.policies if item.is_new]
+        known = len(self.policies) - len(fresh)
+        if fresh:
+            rules = "rule" if len(fresh) == 1 else "rules"
+            yield f"🔴 **{len(fresh)} {rules} broken by this change:**"
+            yield ""
+            yield from (f"- `{item.rule}`: {_said(item.message)}" for item in fresh)
+            yield ""
+        if known:
+            yield f"{known} {'rule is' if known == 1 else 'rules are'} not kept before it either."
+            yield ""
 
     def _counted(self) -> str:
         parts = [f"{self.counts[word]} {word}" for word in ORDER if self.counts.get(word)]
@@ -138,3 +164,8 @@ def _properties(change: Change) -> str:
         f"{code(path)} {code(before)} → {code(after)}"
         for path, (before, after) in change.properties.items()
     )
+
+
+def _said(message: str) -> str:
+    """A rule's sentence: its own code spans are markup, a tag in it is none."""
+    return " ".join(message.split()).replace("<", "&lt;").replace("@", "&#64;")

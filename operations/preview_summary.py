@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from operations.data_resources import holds
 from operations.drift_severity import severity_of_change
-from operations.engine_steps import Step, Steps, ask_for_steps, read_steps, shown
+from operations.engine_steps import Step, Steps, shown, steps_of
 from operations.place import Place
-from operations.preview_report import Change, Loss, PreviewReport
+from operations.preview_report import BrokenPolicy, Change, Loss, PreviewReport
 from operations.report import Report
+from operations.stack_preview import add_preview_argument, read_preview
+from policies.engine_documents import graph_before_preview, graph_of_preview
+from policies.rule import evaluate
+from policies.rules import RULES
 from smoke_tests.errors import CouldNotLook
+from smoke_tests.json_document import Document, as_document
 
 CREATED = ("create", "import")
 UPDATED = ("update",)
@@ -31,14 +37,7 @@ SILENT = ("same", "read", "refresh", "discard", "remove-pending-replace")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be chosen."""
-    add = parser.add_argument
-    add(
-        "--preview",
-        metavar="FILE",
-        help="what `pulumi preview --json` or `python -m local_engine preview --json` printed; "
-        "`-` reads it from standard input (default: a preview is made)",
-    )
-    add("--config-file", metavar="FILE", help="for the Pulumi CLI: the stack's file, if another")
+    add_preview_argument(parser)
 
 
 def run(arguments: argparse.Namespace, place: Place) -> Report:
@@ -47,13 +46,29 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
     Raises:
         CouldNotLook: it cannot be had, or is none.
     """
-    if arguments.preview:
-        steps = _from_file(arguments.preview)
-    else:
-        place.progress(f"previewing {place.stack}")
-        more = ["--config-file", arguments.config_file] if arguments.config_file else []
-        steps = ask_for_steps(place, "preview", more=more)
-    return summary(place.stack or "", steps)
+    stack = place.stack or ""
+    preview = read_preview(place, stack, arguments.preview)
+    steps = steps_of(preview)
+    if steps.problems:
+        raise CouldNotLook(
+            f"the preview of {stack!r} failed ({place.masker.foreign(steps.problems[0])}): mend "
+            "that first"
+        )
+    return replace(summary(stack, steps), policies=broken_policies(preview, stack))
+
+
+def broken_policies(preview: Document, stack: str) -> tuple[BrokenPolicy, ...]:
+    """The rules of `policies/` that would not be kept, those that this change breaks first."""
+    before = evaluate(graph_before_preview(preview, stack), RULES)
+    known = {(item.rule, item.urn) for item in before}
+    after = evaluate(graph_of_preview(preview, stack), RULES)
+    found = [
+        BrokenPolicy(
+            rule=item.rule, message=item.message, is_new=(item.rule, item.urn) not in known
+        )
+        for item in after
+    ]
+    return tuple(sorted(found, key=lambda item: not item.is_new))
 
 
 def summary(stack: str, steps: Steps) -> PreviewReport:
@@ -67,21 +82,9 @@ def summary(stack: str, steps: Steps) -> PreviewReport:
         unchanged=unchanged,
         losses=tuple(loss for step in changes if (loss := _loss(step)) is not None),
         guards=tuple(_change(step) for step in changes if _is_guard(step)),
+        policies=(),
         changes=tuple(_change(step) for step in changes),
     )
-
-
-def _from_file(name: str) -> Steps:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        steps = read_steps(text)
-    except (OSError, ValueError) as error:
-        raise CouldNotLook(
-            f"{name} is no preview ({error}): write one with `pulumi preview --json`"
-        ) from None
-    if steps.problems:
-        raise CouldNotLook(f"the preview in {name} failed: {steps.problems[0]}")
-    return steps
 
 
 def _loss(step: Step) -> Loss | None:
@@ -138,9 +141,9 @@ def load_summary(path: Path) -> dict[str, object]:
         CouldNotLook: it is none.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = as_document(cast("object", json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError) as error:
         raise CouldNotLook(f"{path} is no summary of a preview ({type(error).__name__})") from None
-    if not isinstance(document, dict) or not isinstance(document.get("markdown"), str | None):
+    if document is None or not isinstance(document.get("markdown"), str | None):
         raise CouldNotLook(f"{path} is no summary of a preview: preview-summary --json writes one")
     return document

@@ -40,6 +40,7 @@ def read_preview(place: Place, stack: str, file: str | None) -> Document:
         stack,
         "preview",
         "--json",
+        "--show-sames",
         environ=place.environ,
         masker=place.masker,
         timeout_seconds=LONGEST_SECONDS,
@@ -57,12 +58,12 @@ def preview_in(path: Path) -> Document:
     except OSError as error:
         raise CouldNotLook(
             f"--preview is {str(path)!r}, and it cannot be read ({error.strerror}): write it with "
-            "`pulumi preview --json`"
+            "`pulumi preview --json --show-sames`"
         ) from None
     document = parse_document(content)
     if document is None or "steps" not in document:
         raise CouldNotLook(
             f"--preview is {str(path)!r}, and it holds no preview: write it with "
-            "`pulumi preview --json`"
+            "`pulumi preview --json --show-sames`"
         )
     return document

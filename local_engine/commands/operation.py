@@ -227,6 +227,7 @@ def _display(
             blind,
             refresh=kind == "refresh",
             suppress_outputs=options.suppress_outputs,
+            show_sames=bool(getattr(options, "show_sames", False)),
         )
     from local_engine.display.progress import DiffDisplay, DisplayOptions, PlainDisplay
     from local_engine.display.terminal import Terminal

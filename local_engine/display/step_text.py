@@ -34,14 +34,15 @@ def is_stack(step: Step) -> bool:
     return step.type == STACK_TYPE
 
 
-def is_shown(step: Step) -> bool:
+def is_shown(step: Step, *, sames: bool = False) -> bool:
     """Whether Pulumi shows the step.
 
-    Not what stays the same, unless its protection changed, and not the providers nobody wrote.
+    Not what stays the same (unless `sames` asks for it, or its protection changed), and not the
+    providers nobody wrote.
     """
     if _is_default_provider(step):
         return False
-    if shown_op(step) != "same":
+    if sames or shown_op(step) != "same":
         return True
     old, new = step.old, step.new
     return old is not None and new is not None and old.protect != new.protect

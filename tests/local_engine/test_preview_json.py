@@ -29,9 +29,11 @@ def book(**inputs: Any) -> ResourceState:
     )
 
 
-def digest(*events: Event, config: dict[str, str] | None = None) -> dict[str, Any]:
+def digest(
+    *events: Event, config: dict[str, str] | None = None, show_sames: bool = False
+) -> dict[str, Any]:
     stream = io.StringIO()
-    display = PreviewDigest(stream, config or {})
+    display = PreviewDigest(stream, config or {}, show_sames=show_sames)
     for event in events:
         display(event)
     display.close()
@@ -109,6 +111,8 @@ class TestSchema:
             logical=False,
         )
         assert digest(StepStarted(same), StepStarted(half)) == {}
+        both = digest(StepStarted(same), StepStarted(half), show_sames=True)
+        assert [step["op"] for step in both["steps"]] == ["same"]
 
     def test_changed_protection_is_shown(self) -> None:
         kept = book().copy(protect=True)

@@ -73,7 +73,7 @@ class TestOutcome:
         assert ran.code == 2
         assert ran.err == (
             f"error: --preview is {str(tmp_path / 'absent')!r}, and it cannot be read (No such "
-            "file or directory): write it with `pulumi preview --json`\n"
+            "file or directory): write it with `pulumi preview --json --show-sames`\n"
         )
 
     def test_no_preview_in_it(self, operate: Operate, tmp_path: Path) -> None:
@@ -83,5 +83,5 @@ class TestOutcome:
         assert (ran.code, ran.out) == (2, "")
         assert ran.err == (
             f"error: --preview is {str(file)!r}, and it holds no preview: write it with `pulumi "
-            "preview --json`\n"
+            "preview --json --show-sames`\n"
         )

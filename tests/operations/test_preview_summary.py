@@ -35,6 +35,13 @@ def summarize(operate: Operate, tmp_path: Path) -> Summarize:
     return Summarize(operate, tmp_path)
 
 
+@pytest.fixture
+def no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resources here have no more properties than a test is about: they keep few rules."""
+    monkeypatch.setattr("operations.preview_summary.RULES", ())
+
+
+@pytest.mark.usefixtures("no_rules")
 class TestSummary:
     """What a reviewer reads."""
 
@@ -141,6 +148,27 @@ class TestSummary:
         assert engine.asked == ["--non-interactive preview --json --stack dev"]
 
 
+class TestPolicies:
+    """A rule that the change breaks stops it; one that was not kept before stops nobody now."""
+
+    def test_rules_that_are_not_kept(self, summarize: Summarize) -> None:
+        public, private = {"publiclyAccessible": True}, {"publiclyAccessible": False}
+        ran = summarize(
+            step("update", INSTANCE, "db", before=private, after=public, changed=["x"]),
+            more="--json",
+        )
+        broken = {item["rule"]: item for item in ran.document["policies_broken"]}
+        fresh = [item["rule"] for item in broken.values() if item["is_new"]]
+        assert (ran.code, len(fresh)) == (1, 1)
+        assert fresh == ["aws-database-private"]
+        told = ran.document["markdown"]
+        assert f"🔴 **1 rule broken by this change:**\n\n- `{fresh[0]}`: " in told
+        # What the same instance breaks with and without the change stops nobody now.
+        again = summarize(step("same", INSTANCE, "db", before=public, after=public), more="--json")
+        assert again.code == 0
+        assert f"{len(broken)} rules are not kept before it either." in again.document["markdown"]
+
+
 class TestCouldNotRead:
     """What is no preview has no summary."""
 
@@ -149,13 +177,14 @@ class TestCouldNotRead:
         ran = summarize(text=text)
         assert (ran.code, ran.out) == (2, "")
         assert ran.err.endswith(
-            "is no preview (no JSON of a preview): write one with `pulumi preview --json`\n"
+            "and it holds no preview: write it with `pulumi preview --json --show-sames`\n"
         )
 
     def test_a_preview_that_failed(self, summarize: Summarize) -> None:
-        told = {"diagnostics": [{"severity": "error", "message": "3 problems\n"}]}
+        told = {"steps": [], "diagnostics": [{"severity": "error", "message": "3 problems\n"}]}
         ran = summarize(text=json.dumps(told))
-        assert (ran.code, ran.err.endswith("failed: 3 problems\n")) == (2, True)
+        assert ran.code == 2
+        assert ran.err == "error: the preview of 'dev' failed (3 problems): mend that first\n"
 
 
 @pytest.fixture
