@@ -145,7 +145,7 @@ class TestSummary:
         engine.previews(step("create", ALARM, "a", after={}))
         ran = operate("preview-summary", "--stack", "dev", environ=engine.environ)
         assert ran.code == 0
-        assert engine.asked == ["--non-interactive preview --json --stack dev"]
+        assert engine.asked == ["--non-interactive preview --json --show-sames --stack dev"]
 
 
 class TestPolicies:
