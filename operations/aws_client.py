@@ -17,12 +17,12 @@ ATTEMPTS = 3
 
 def aws_client(place: Place, service: str) -> Any:
     """A client of a service in the stack's region."""
-    import boto3
+    from boto3 import Session
     from botocore.config import Config
 
     environ = place.environ
     region = place.outputs.region if place.outputs else None
-    session = boto3.session.Session(
+    session: Any = Session(
         aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
         aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,

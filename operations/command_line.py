@@ -93,14 +93,18 @@ def make_parser(
         )
         sub.set_defaults(stack=None)
         if command.takes_stack:
-            place = sub.add_mutually_exclusive_group(required=not command.takes_url)
-            place.add_argument("-s", "--stack", metavar="NAME", help="the stack to work on")
-        if command.takes_stack and command.takes_url:
-            place.add_argument("--url", metavar="URL", help="a server that no stack deployed")
+            _add_place(sub, takes_url=command.takes_url)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         if command is load:
             command.load().add_arguments(sub)
     return parser
+
+
+def _add_place(parser: argparse.ArgumentParser, *, takes_url: bool) -> None:
+    place = parser.add_mutually_exclusive_group(required=not takes_url)
+    place.add_argument("-s", "--stack", metavar="NAME", help="the stack to work on")
+    if takes_url:
+        place.add_argument("--url", metavar="URL", help="a server that no stack deployed")
 
 
 def _named(argv: Sequence[str], commands: Sequence[Command]) -> Command | None:

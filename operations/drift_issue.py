@@ -25,7 +25,7 @@ from operations.drift_report import code, headline, markdown
 from operations.github_api import LONGEST_BODY, GitHub
 from operations.place import Place
 from operations.report import ExitCode, Line, Report
-from smoke_tests.json_document import Document, find, find_text
+from smoke_tests.json_document import Document, find_documents, find_text
 
 LABEL = "drift"
 COLOUR = "d93f0b"
@@ -228,9 +228,8 @@ def _ensure_label(github: GitHub) -> None:
 
 
 def _labels(issue: Document) -> Iterator[str]:
-    labels = find(issue, "labels")
-    for label in labels if isinstance(labels, list) else []:
-        yield str(label.get("name") if isinstance(label, dict) else label)
+    for label in find_documents(issue, "labels"):
+        yield find_text(label, "name") or ""
 
 
 def _number(issue: Document) -> int:

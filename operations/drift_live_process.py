@@ -7,11 +7,15 @@ somebody started by hand with another pool answers on the same port and looks he
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from operations.drift_findings import Difference
 from operations.drift_sight import NotVisible, Seen, Sight, differing, finding
 from operations.engine_steps import State, shown
 from smoke_tests.json_document import as_document
+
+if TYPE_CHECKING:
+    import psutil
 
 LOOK = "process"
 SERVER = "pulumi-python:dynamic/local:MlflowServer"
@@ -52,14 +56,17 @@ def look(sight: Sight) -> Seen | None:
     )
 
 
-def _serving(state: State) -> list[psutil.Process]:  # noqa: F821  # imported when it is called
+def _serving(state: State) -> list[psutil.Process]:
     """Our server's processes: those that listen where the definition says."""
     import psutil
 
     port = _option(state, "--port")
     found: list[psutil.Process] = []
-    for process in psutil.process_iter(["cmdline"]):
-        words: Sequence[str] = process.info["cmdline"] or []
+    for process in psutil.process_iter():
+        try:
+            words: Sequence[str] = process.cmdline()
+        except psutil.Error:
+            continue  # it ended, or is none of ours
         serves = PACKAGE in words and "serve" in words
         if serves and "--port" in words and words[words.index("--port") + 1] == port:
             found.append(process)
@@ -68,6 +75,5 @@ def _serving(state: State) -> list[psutil.Process]:  # noqa: F821  # imported wh
 
 def _option(state: State, name: str) -> str | None:
     command = state.at("command")
-    if not isinstance(command, list) or name not in command:
-        return None
-    return str(command[command.index(name) + 1])
+    words = cast("list[object]", command) if isinstance(command, list) else []
+    return str(words[words.index(name) + 1]) if name in words else None

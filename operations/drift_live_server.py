@@ -87,7 +87,8 @@ def _serves_artifacts(door: Door) -> str:
 def _get(door: Door, path: str, *, signed: bool) -> Answer:
     _, connection = door.connect()
     url = door.target.uri + path
-    headers = door.authentication.headers("GET", url, None) if signed else {}
+    none: dict[str, str] = {}
+    headers = door.authentication.headers("GET", url, None) if signed else none
     try:
         return connection.request("GET", path, headers=headers, body=None, timeout=SECONDS)
     except TransportProblem as problem:

@@ -78,15 +78,15 @@ class GoogleApi:
         if self._session is None:
             if override and override.startswith("http://"):
                 return requests.Session()  # an emulator; a token in clear is for nobody
-            import google.auth
+            from google import auth
             from google.auth.exceptions import GoogleAuthError
             from google.auth.transport.requests import AuthorizedSession
 
             try:
-                credentials, _ = google.auth.default(scopes=[SCOPE])
+                signed_in: Any = cast("Any", auth).default(scopes=[SCOPE])
             except GoogleAuthError:
                 raise NotVisible(
                     "there are no Google credentials here: `gcloud auth application-default login`"
                 ) from None
-            self._session = AuthorizedSession(credentials)
+            self._session = AuthorizedSession(signed_in[0])
         return self._session
