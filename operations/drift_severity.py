@@ -117,8 +117,8 @@ def is_volatile(type_token: str, path: str) -> bool:
 
 def severity_of_change(type_token: str, paths: tuple[str, ...]) -> Severity:
     """The worst of what the changed properties mean."""
-    found = [_of_path(type_token, path) for path in paths]
-    return min(found, key=SEVERITIES.index, default="warning")
+    found: list[Severity] = [_of_path(type_token, path) for path in paths] or ["warning"]
+    return min(found, key=SEVERITIES.index)
 
 
 def severity_of_absence(type_token: str) -> Severity:

@@ -1,0 +1,162 @@
+"""Ten changes made from outside are found exactly; an untouched stack has no findings.
+
+AWS's are made with boto3, Google's in the store behind its provider: by somebody the engine does not
+know. The stacks are the repository's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import simulated_cloud
+from simulated_cloud import SimulatedCloud
+from simulated_cloud.file_store import FileStore
+from tests.end_to_end.stack_on_cloud import StackOnCloud
+
+pytestmark = pytest.mark.slow
+
+Found = set[tuple[str, str]]  # (name after the platform's, property or `gone`)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCloud]:
+    with simulated_cloud.running(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+def found(stack: StackOnCloud, base: str) -> Found:
+    """What `drift` finds, by the name after the platform's own."""
+    code, document = stack.operate("drift", "--no-pool")
+    pairs: Found = set()
+    for finding in document["findings"]:
+        name = finding["subject"].removeprefix(f"{base}-")
+        properties = [item["property"] for item in finding["differences"]] or [finding["what"]]
+        pairs |= {(name, each) for each in properties}
+    assert code == (1 if pairs else 0)
+    return pairs
+
+
+class TestAws:
+    """The stack dev on AWS."""
+
+    BASE = "mlops-platform-dev-mlflow"
+
+    def test_ten_changes(self, cloud: SimulatedCloud, tmp_path: Path) -> None:
+        stack = StackOnCloud("dev", cloud, tmp_path / "state")
+        stack.up()
+        assert found(stack, self.BASE) == set()
+
+        self.change(cloud)
+        assert found(stack, self.BASE) == {
+            ("database-instance", "backupRetentionPeriod"),
+            ("database-parameters", "parameters"),
+            ("artifacts-versioning", "versioningConfiguration.status"),
+            ("artifacts-public-access", "gone"),
+            ("watch-alarms-DatabaseCpuHigh", "gone"),
+            ("watch-alarms-DatabaseStorageLow", "threshold"),
+            ("database-from-server", "gone"),
+            ("encryption-key", "enableKeyRotation"),
+            ("cluster-cluster", "vpcConfig.publicAccessCidrs"),
+            ("cluster-logs", "retentionInDays"),
+        }
+
+        stack.up()
+        assert found(stack, self.BASE) == set()
+
+    def change(self, cloud: SimulatedCloud) -> None:
+        """Ten changes, each by another call."""
+        rds, s3, watch = (cloud.client(name) for name in ("rds", "s3", "cloudwatch"))
+        rds.modify_db_instance(
+            DBInstanceIdentifier=self.BASE, BackupRetentionPeriod=1, ApplyImmediately=True
+        )
+        rds.modify_db_parameter_group(
+            DBParameterGroupName=f"{self.BASE}-postgres16",
+            Parameters=[
+                {
+                    "ParameterName": "log_min_duration_statement",
+                    "ParameterValue": "1",
+                    "ApplyMethod": "immediate",
+                }
+            ],
+        )
+        bucket = f"{self.BASE}-artifacts-123456789012"
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+        s3.delete_public_access_block(Bucket=bucket)
+        watch.delete_alarms(AlarmNames=[f"{self.BASE}-DatabaseCpuHigh"])
+        self.move_threshold(watch, f"{self.BASE}-DatabaseStorageLow")
+        ec2 = cloud.client("ec2")
+        group = ec2.describe_security_groups(
+            Filters=[{"Name": "group-name", "Values": [f"{self.BASE}-database"]}]
+        )["SecurityGroups"][0]
+        rules = ec2.describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": [group["GroupId"]]}]
+        )["SecurityGroupRules"]
+        ec2.revoke_security_group_ingress(
+            GroupId=group["GroupId"],
+            SecurityGroupRuleIds=[r["SecurityGroupRuleId"] for r in rules if not r["IsEgress"]],
+        )
+        key = next(
+            alias["TargetKeyId"]
+            for alias in cloud.client("kms").list_aliases()["Aliases"]
+            if alias["AliasName"] == f"alias/{self.BASE}"
+        )
+        cloud.client("kms").disable_key_rotation(KeyId=key)
+        cloud.client("eks").update_cluster_config(
+            name="mlops-platform-dev", resourcesVpcConfig={"publicAccessCidrs": ["0.0.0.0/0"]}
+        )
+        cloud.client("logs").put_retention_policy(
+            logGroupName="/aws/eks/mlops-platform-dev/cluster", retentionInDays=1
+        )
+
+    def move_threshold(self, watch: Any, name: str) -> None:
+        alarm = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+        kept = ("AlarmName", "AlarmDescription", "OKActions", "AlarmActions", "MetricName")
+        kept += ("Namespace", "Statistic", "Dimensions", "Period", "EvaluationPeriods")
+        kept += ("ComparisonOperator", "TreatMissingData")
+        watch.put_metric_alarm(**{key: alarm[key] for key in kept}, Threshold=1.0)
+
+    def test_an_untouched_production_stack(self, cloud: SimulatedCloud, tmp_path: Path) -> None:
+        stack = StackOnCloud("prod", cloud, tmp_path / "state")
+        stack.up()
+        assert found(stack, "mlops-platform-prod-mlflow") == set()
+
+
+class TestGoogle:
+    """The stacks gcp-dev and gcp-prod."""
+
+    BASE = "mlops-platform-dev-mlflow"
+
+    def test_ten_changes(self, cloud: SimulatedCloud, tmp_path: Path) -> None:
+        stack = StackOnCloud("gcp-dev", cloud, tmp_path / "state")
+        stack.up()
+        assert found(stack, self.BASE) == set()
+
+        self.change(cloud.store("gcp"))
+        assert found(stack, self.BASE) == {
+            ("database-instance", "settings.backupConfiguration.enabled"),
+            ("database-instance", "settings.tier"),
+            ("artifacts-bucket", "versioning.enabled"),
+            ("artifacts-bucket", "publicAccessPrevention"),
+            ("server-service", "template.scaling.minInstanceCount"),
+            ("server-service", "template.containers[0].envs"),
+            ("alerts-MLflowDown", "gone"),
+            ("alerts-DatabaseCpuHigh", "conditions[0].conditionThreshold.thresholdValue"),
+            ("pgpassword-server", "gone"),
+            ("network-subnetwork", "privateIpGoogleAccess"),
+        }
+        stack.up()
+        assert found(stack, self.BASE) == set()
+        stack.destroy()
+
+    def change(self, store: FileStore) -> None:
+        """Ten changes of what the provider reads."""
+
+    def test_an_untouched_production_stack(self, cloud: SimulatedCloud, tmp_path: Path) -> None:
+        stack = StackOnCloud("gcp-prod", cloud, tmp_path / "state")
+        stack.up()
+        assert found(stack, "mlops-platform-prod-mlflow") == set()
