@@ -1,12 +1,11 @@
 """Ten changes made from outside are found exactly; an untouched stack has no findings.
 
-AWS's are made with boto3, Google's in the store behind its provider: by somebody the engine does not
-know. The stacks are the repository's own.
+AWS's are made with boto3, Google's in the store behind its provider: by somebody the engine does
+not know. The stacks are the repository's own.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,6 +154,45 @@ class TestGoogle:
 
     def change(self, store: FileStore) -> None:
         """Ten changes of what the provider reads."""
+
+        def one(kind: str, name: str = "") -> tuple[str, dict[str, Any]]:
+            return next(
+                (identity, properties)
+                for identity, properties in store.list(kind).items()
+                if name in (properties.get("displayName", ""), identity, "")
+            )
+
+        def put(kind: str, identity: str, properties: dict[str, Any]) -> None:
+            store.put(kind, identity, properties)
+
+        kind = "gcp:sql/databaseInstance:DatabaseInstance"
+        identity, instance = one(kind)
+        instance["settings"]["backupConfiguration"]["enabled"] = False
+        instance["settings"]["tier"] = "db-custom-8-32768"
+        put(kind, identity, instance)
+        kind = "gcp:storage/bucket:Bucket"
+        identity, bucket = one(kind)
+        bucket["versioning"] = {"enabled": False}
+        bucket["publicAccessPrevention"] = "inherited"
+        put(kind, identity, bucket)
+        kind = "gcp:cloudrunv2/service:Service"
+        identity, service = one(kind)
+        service["template"]["scaling"]["minInstanceCount"] = 0
+        variables = service["template"]["containers"][0]["envs"]
+        pool = next(v for v in variables if v["name"] == "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE")
+        pool["value"] = "99"
+        put(kind, identity, service)
+        kind = "gcp:monitoring/alertPolicy:AlertPolicy"
+        store.remove(kind, one(kind, "MLflowDown")[0])
+        identity, policy = one(kind, "DatabaseCpuHigh")
+        policy["conditions"][0]["conditionThreshold"]["thresholdValue"] = 0.99
+        put(kind, identity, policy)
+        kind = "gcp:secretmanager/secretIamMember:SecretIamMember"
+        store.remove(kind, one(kind)[0])
+        kind = "gcp:compute/subnetwork:Subnetwork"
+        identity, subnetwork = one(kind)
+        subnetwork["privateIpGoogleAccess"] = False
+        put(kind, identity, subnetwork)
 
     def test_an_untouched_production_stack(self, cloud: SimulatedCloud, tmp_path: Path) -> None:
         stack = StackOnCloud("gcp-prod", cloud, tmp_path / "state")
