@@ -14,6 +14,7 @@ CLOUD ?= real
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
 BENCHMARK_ARGS ?= --quick
+COST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -107,8 +108,14 @@ drift: stack ## Compare the deployed stack with what really runs; exit 1 when th
 .PHONY: policies
 policies: stack ## Hold what the stack would consist of against the rules (docs/policies.md)
 	@mkdir -p $(STATE)
-	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json > $(STATE)/preview.json
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json
 	@python -m operations policies --stack $(STACK) --preview $(STATE)/preview.json
+
+.PHONY: cost
+cost: stack ## Estimate what the stack costs each month (COST_ARGS="--against dev")
+	@mkdir -p $(STATE)
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json
+	@python -m operations cost --stack $(STACK) --preview $(STATE)/preview.json $(COST_ARGS)
 
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data

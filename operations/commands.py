@@ -82,4 +82,9 @@ COMMANDS: tuple[Command, ...] = (
         "say which stacks a change of files may change",
         takes_stack=False,
     ),
+    Command(
+        "cost",
+        "operations.cost",
+        "estimate what the stack costs each month, and compare it with another",
+    ),
 )

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import simulated_cloud
+from operations.cost_estimate import estimate
+from operations.cost_prices import read_prices
 from policies.engine_documents import graph_of_preview
 from policies.resource_graph import ResourceGraph
 from policies.rule import evaluate
@@ -94,3 +96,13 @@ class TestBroken:
         assert any(resource.type == one.kind for resource in graph.resources)
         found = evaluate(changed(graph, one.kind, one.path, one.value), RULES)
         assert one.rule in {finding.rule for finding in found}
+
+
+class TestCost:
+    """Every resource of ours is priced, paid by use, or known to be free."""
+
+    @pytest.mark.parametrize("name", STACKS)
+    def test_nothing_without_a_price(self, preview: Preview, name: str) -> None:
+        counted = estimate(preview(name), read_prices())
+        assert counted.without_price == ()
+        assert counted.monthly_usd > 50
