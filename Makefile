@@ -141,13 +141,8 @@ benchmark: setup ## Compare default `mlflow server` with ours (BENCHMARK_ARGS=--
 	@python -m benchmarks.server_comparison $(BENCHMARK_ARGS)
 
 .PHONY: test-all
-test-all: setup-dev types ## Everything, tests that take minutes included
+test-all: setup-dev check ## Everything, tests that take minutes included
 	@python -m pytest --minutes $(PYTEST_ARGS)
-
-.PHONY: types
-types: setup-dev ## Run strict types over the rooms that read the clouds' SDKs, too (minutes)
-	@basedpyright
-	@basedpyright --threads 2 infra simulated_cloud image/mlflow_platform_server
 
 .PHONY: check
 check: setup-dev ## Run lint, format check and strict types

@@ -7,7 +7,7 @@ as given (somebody will set it) and equals nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
@@ -56,12 +56,12 @@ class Resource:
         value: object = self.properties
         for step in path.split("."):
             if isinstance(value, Mapping):
-                value = cast("Mapping[str, object]", value).get(step)
+                value = cast("Mapping[object, object]", value).get(step)
             elif isinstance(value, list | tuple) and step.isdigit():
-                items = cast("list[object]", value)
+                items = cast("Sequence[object]", value)
                 value = items[int(step)] if int(step) < len(items) else None
             else:
-                return value if value is UNKNOWN else None
+                return UNKNOWN if value is UNKNOWN else None
         return value
 
     def is_given(self, path: str) -> bool:
