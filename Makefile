@@ -101,6 +101,10 @@ smoke: setup ## Run the four-stage check against the deployed stack
 latency: setup ## Measure the deployed stack: requests, database round trips, the pool in force
 	@python -m operations latency --stack $(STACK)
 
+.PHONY: doctor
+doctor: setup ## Say what is wrong with the deployed stack, with cause and next step
+	@$(ON_CLOUD) python -m operations doctor --stack $(STACK)
+
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
 	@$(ON_CLOUD) python -m operations drift --stack $(STACK) $(CONFIG_FILE)

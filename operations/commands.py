@@ -49,6 +49,12 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command(
+        "doctor",
+        "operations.doctor.command",
+        "examine the platform: every finding with cause and next step",
+        takes_url=True,
+    ),
+    Command(
         "latency",
         "operations.latency",
         "measure the server, the database and the pool in force",

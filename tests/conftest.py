@@ -19,6 +19,7 @@ MINUTES = (
     "image",
     "infra/aws/test_aws_platform.py",
     "kubernetes",
+    "operations/doctor/test_broken_",
     "operations/test_latency.py",
     "policies/test_stacks.py",
 )
