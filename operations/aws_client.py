@@ -17,19 +17,11 @@ ATTEMPTS = 3
 
 def aws_client(place: Place, service: str) -> Any:
     """A client of a service in the stack's region."""
-    from boto3 import Session
     from botocore.config import Config
 
     environ = place.environ
-    region = place.outputs.region if place.outputs else None
-    session: Any = Session(
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
-        region_name=region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
-    )
     service_variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
-    return session.client(
+    return aws_session(place).client(
         service,
         endpoint_url=environ.get(service_variable) or environ.get("AWS_ENDPOINT_URL"),
         config=Config(
@@ -37,6 +29,22 @@ def aws_client(place: Place, service: str) -> Any:
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         ),
+    )
+
+
+def aws_session(place: Place) -> Any:
+    """Who the command is to AWS, in the stack's region."""
+    from boto3 import Session
+
+    environ = place.environ
+    region = place.outputs.region if place.outputs else None
+    secrets = environ.get("AWS_SECRET_ACCESS_KEY"), environ.get("AWS_SESSION_TOKEN")
+    place.masker.remember(*secrets)
+    return Session(
+        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=secrets[0],
+        aws_session_token=secrets[1] or None,
+        region_name=region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
     )
 
 

@@ -1,7 +1,6 @@
 """The AWS account: who we are there, and how it is asked.
 
-Owns the clients (the region of the stack, the credentials of whoever runs the command, short
-patience) and what a refusal of AWS's means for a check. boto3 is imported by the first that asks.
+Owns what a refusal of AWS's means for a check, and that each client is made once for all of them.
 """
 
 from __future__ import annotations
@@ -10,55 +9,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+from operations.aws_client import aws_client
 from operations.doctor.check import Answer, Check, NotRun, failed, passed
 from operations.doctor.patient import Patient
-
-CONNECT_SECONDS = 4
-READ_SECONDS = 12
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId")
 
 
 def client(patient: Patient, service: str) -> Any:
     """A client of a service in the stack's region; callers use it inside `asking_aws`."""
-    return patient.once(f"aws {service}", lambda: _client(patient, service))
-
-
-def _client(patient: Patient, service: str) -> Any:
-    from botocore.config import Config
-
-    return session(patient).client(
-        service,
-        region_name=patient.outputs.region,
-        endpoint_url=patient.place.environ.get("AWS_ENDPOINT_URL") or None,
-        config=Config(
-            retries={"total_max_attempts": 2},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            s3={"addressing_style": "path"},
-        ),
-    )
-
-
-def session(patient: Patient) -> Any:
-    """Who we are to AWS, once for all checks."""
-    return patient.once("aws session", lambda: _session(patient))
-
-
-def _session(patient: Patient) -> Any:
-    """Credentials of the caller's environment, or wherever AWS's own tools find them."""
-    import boto3
-
-    environ = patient.place.environ
-    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
-    patient.place.masker.remember(secret, environ.get("AWS_SESSION_TOKEN"))
-    if key and secret:
-        return boto3.Session(
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            aws_session_token=environ.get("AWS_SESSION_TOKEN") or None,
-        )
-    return boto3.Session(profile_name=environ.get("AWS_PROFILE") or None)
+    return patient.once(f"aws {service}", lambda: aws_client(patient.place, service))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
+from operations.aws_client import aws_session
 from operations.doctor.check import NotRun
 from operations.doctor.patient import Patient
 
@@ -218,17 +219,17 @@ def _eks_token(patient: Patient, name: str) -> str:
     """A signed `GetCallerIdentity` that EKS sends to AWS to hear who we are."""
     from botocore.signers import RequestSigner
 
-    from operations.doctor.aws_account import client, session
+    from operations.doctor.aws_account import client
 
     sts = client(patient, "sts")
-    region = patient.outputs.region or ""
+    session, region = aws_session(patient.place), patient.outputs.region or ""
     signer = RequestSigner(
         sts.meta.service_model.service_id,
         region,
         "sts",
         "v4",
-        session(patient).get_credentials(),
-        session(patient).events,
+        session.get_credentials(),
+        session.events,
     )
     url = signer.generate_presigned_url(
         {
@@ -242,7 +243,7 @@ def _eks_token(patient: Patient, name: str) -> str:
         expires_in=TOKEN_SECONDS,
         operation_name="",
     )
-    token = "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+    token = "k8s-aws-v1." + base64.urlsafe_b64encode(str(url).encode()).decode().rstrip("=")
     patient.place.masker.remember(token)
     return token
 
