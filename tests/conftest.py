@@ -20,6 +20,7 @@ MINUTES = (
     "infra/aws/test_aws_platform.py",
     "kubernetes",
     "operations/doctor/test_broken_",
+    "operations/test_drift_server.py",
     "operations/test_latency.py",
     "policies/test_stacks.py",
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,11 @@ class TestStacks:
         assert (ran.code, ran.document["stacks"]) == (0, ["gcp-dev", "gcp-prod"])
         monkeypatch.setattr("sys.stdin", io.StringIO("docs/a.md\nPulumi.prod.yaml\n"))
         assert operate("affected-stacks").out == "prod\n"
+
+    def test_where_nothing_is_installed(self) -> None:
+        """A pipeline asks this first, before it installs anything."""
+        words = ["-S", "-m", "operations", "affected-stacks", "infra/aws/rds.py"]
+        done = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == "dev\nprod\n"
