@@ -25,6 +25,8 @@ def look(sight: Sight) -> Seen | None:
     """
     if sight.outputs.target != "aws":
         return None
+    if not sight.place.environ.get("AWS_ENDPOINT_URL"):
+        sight.must_be_real()
     try:
         databases, findings = _databases(sight)
         alarms, missing = _alarms(sight)

@@ -35,6 +35,7 @@ def look(sight: Sight) -> Seen:
     """
     import psycopg
 
+    sight.must_be_real()
     expected = expected_parameters(sight)
     try:
         login = DatabaseLogin.from_outputs(sight.outputs, sight.place.masker)

@@ -28,6 +28,8 @@ def look(sight: Sight) -> Seen | None:
     """
     if sight.outputs.target != "gcp":
         return None
+    if not sight.place.environ.get("CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"):
+        sight.must_be_real()
     api = GoogleApi(sight.place.environ)
     instances, findings = _service(sight, api)
     policies, missing = _policies(sight, api)

@@ -29,6 +29,7 @@ def look(sight: Sight) -> Seen | None:
     settings = sight.settings
     if settings.database.engine != "postgresql":
         return None
+    sight.must_be_real()
     asked = PoolAskedFor(
         workers=settings.server.workers,
         size=settings.pool.size,

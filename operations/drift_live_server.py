@@ -30,6 +30,7 @@ def look(sight: Sight) -> Seen:
     Raises:
         NotVisible: it does not answer from here.
     """
+    sight.must_be_real()
     door = sight.place.door(_PATIENCE)
     health = _get(door, "/health", signed=True)
     if health.status != HTTPStatus.OK:

@@ -7,6 +7,7 @@ is and compares that with what was deployed; nothing here knows any cloud. What 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from operations.data_resources import holds
@@ -15,6 +16,8 @@ from operations.drift_severity import is_volatile, severity_of_absence, severity
 from operations.engine_steps import SECRET, Step, Steps, shown
 
 LOOK = "resources"
+
+_VALUE = re.compile(r"(.*\[\d+\])\.value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,4 +79,15 @@ def _difference(step: Step, path: str) -> Difference:
     )
     if SECRET in (expected, found):
         expected, found = "a secret", "another one"
+    elif name := _named(step, path):
+        expected, found = f"{name}={expected}", f"{name}={found}"
     return Difference(property=path, expected=expected, found=found)
+
+
+def _named(step: Step, path: str) -> str:
+    """The name of a variable or flag whose value stands at a number in a list."""
+    item = _VALUE.fullmatch(path)
+    states = [state for state in (step.old, step.new) if state]
+    names = [state.at(f"{item[1]}.name") for state in states] if item else []
+    same = len(names) == len(states) and len(set(map(str, names))) == 1
+    return str(names[0]) if same and isinstance(names[0], str) else ""

@@ -51,6 +51,21 @@ class Sight:
             raise NotVisible("no stack is named")
         return settings
 
+    def must_be_real(self) -> None:
+        """Refuse to take somebody's machine for a simulated stack's.
+
+        A stack on attached providers has addresses that nobody gave it: at one of them may stand
+        another's database, and in a cloud another's project of that name.
+
+        Raises:
+            NotVisible: nothing of this stack is where its outputs say.
+        """
+        if self.outputs.target != "local" and self.place.environ.get("PULUMI_DEBUG_PROVIDERS"):
+            raise NotVisible(
+                "the stack's providers are attached ones (PULUMI_DEBUG_PROVIDERS), so nothing runs "
+                "where its outputs say"
+            )
+
     def deployed(self, type_token: str) -> list[tuple[Step, State]]:
         """The resources of a type as they were deployed."""
         return [

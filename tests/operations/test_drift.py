@@ -95,6 +95,23 @@ class TestResources:
             {"property": "secretString", "expected": "a secret", "found": "another one"}
         ]
 
+    def test_a_variable_has_a_name(self, drift: Drift) -> None:
+        def variables(pool: str) -> dict[str, Any]:
+            return {"envs": [{"name": "A", "value": "1"}, {"name": "POOL", "value": pool}]}
+
+        changed = step(
+            "update",
+            "gcp:cloudrunv2/service:Service",
+            "server",
+            before=variables("10"),
+            after=variables("99"),
+            changed=["envs[1].value"],
+        )
+        (found,) = drift.finds(changed)
+        assert found["differences"] == [
+            {"property": "envs[1].value", "expected": "POOL=10", "found": "POOL=99"}
+        ]
+
     def test_a_list_that_lost_an_item(self, drift: Drift) -> None:
         found = drift.finds(
             step(

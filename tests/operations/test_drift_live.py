@@ -406,7 +406,14 @@ class TestGoogle:
     def test_a_simulated_stack_is_not_compared_with_a_real_cloud(self, live: Live) -> None:
         live.engine.has(target="gcp", region="europe-west3", account="p")
         live.environ["PULUMI_DEBUG_PROVIDERS"] = "gcp:1"
-        assert live.looks(*RUNNING)["google"]["problem"] == (
+        looks = live.looks(*RUNNING)
+        for name in ("server", "database", "google"):
+            assert looks[name]["problem"] == (
+                "the stack's providers are attached ones (PULUMI_DEBUG_PROVIDERS), so nothing runs "
+                "where its outputs say"
+            )
+        gone = live.looks(step("delete", POLICY, "policy", before={}))
+        assert gone["who did it (gcp)"]["problem"] == (
             "the stack's providers are attached ones (PULUMI_DEBUG_PROVIDERS): it is not in "
             "Google's cloud"
         )
