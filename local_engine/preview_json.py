@@ -77,6 +77,8 @@ class PreviewDigest:
                     self._steps.append(self._step(event.step, event.step.op))
             elif isinstance(event, StepFinished):
                 self._refreshed(event.step)
+                if event.error is not None:
+                    self._failed(event.step.urn, event.error)
             elif isinstance(event, Diagnostic):
                 if not event.ephemeral and event.severity != "debug":
                     self._diagnostics.append(_diagnostic(event))
@@ -121,6 +123,12 @@ class PreviewDigest:
         for index, entry in enumerate(self._steps if found else ()):
             if entry["urn"] == step.urn:
                 self._steps[index] = self._step(step, step.result_op)
+
+    def _failed(self, urn: str, error: str) -> None:
+        """Tell why a step failed, unless its resource has said so itself."""
+        known = {(entry.get("urn"), entry["message"].strip()) for entry in self._diagnostics}
+        if (urn, error.strip()) not in known:
+            self._diagnostics.append(_diagnostic(Diagnostic("error", urn, error)))
 
     def _step(self, step: Step, op: str) -> dict[str, Any]:
         entry: dict[str, Any] = {"op": op, "urn": step.urn}

@@ -133,7 +133,8 @@ def ask_for_steps(place: Place, *question: str, more: Sequence[str] = ()) -> Ste
         )
     steps = steps_of(document)
     if finished.returncode != 0 or steps.problems:
-        told = _last_words(place.masker.foreign("\n".join(steps.problems))) or said
+        told = steps.problems[0] if steps.problems else said  # the first; the last is "failed"
+        told = " ".join(place.masker.foreign(told).split())[:300]
         raise CouldNotLook(
             f"{shown} failed ({told or f'exit {finished.returncode}'}): run it by hand to see why"
         )
@@ -147,7 +148,7 @@ def steps_of(document: Document) -> Steps:
         steps=tuple(_step(item) for item in find_documents(document, "steps")),
         summary={key: count for key, count in summary.items() if isinstance(count, int)},
         problems=tuple(
-            (find_text(item, "message") or "").strip()
+            _problem(item)
             for item in find_documents(document, "diagnostics")
             if item.get("severity") == "error"
         ),
@@ -224,6 +225,13 @@ def _state(document: Document | None) -> State | None:
         protect=document.get("protect") is True,
         retained=document.get("retainOnDelete") is True,
     )
+
+
+def _problem(diagnostic: Document) -> str:
+    """An error as it was told, after the name of its resource."""
+    said = (find_text(diagnostic, "message") or "").strip().removeprefix("error: ")
+    name = (find_text(diagnostic, "urn") or "").rpartition("::")[2]
+    return f"{name}: {said}" if name else said
 
 
 def _last_words(text: str) -> str:

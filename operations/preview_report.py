@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+from operations.cost_estimate import CostDifference
 from operations.drift_report import code
 from operations.report import ExitCode, Line
 
@@ -60,6 +61,7 @@ class PreviewReport:
     losses: tuple[Loss, ...]
     guards: tuple[Change, ...]
     policies: tuple[BrokenPolicy, ...]
+    cost: CostDifference | None
     changes: tuple[Change, ...]
 
     @property
@@ -76,6 +78,7 @@ class PreviewReport:
             "data_lost": [{**asdict(loss), "is_real": loss.is_real} for loss in self.losses],
             "guards_changed": [asdict(change) for change in self.guards],
             "policies_broken": [asdict(item) for item in self.policies],
+            "monthly_usd": None if self.cost is None else _cost_document(self.cost),
             "changes": [asdict(change) for change in self.changes],
             "markdown": "\n".join(line.text for line in self.lines()),
         }
@@ -106,6 +109,8 @@ class PreviewReport:
         if not self.losses:
             yield "No resource that holds data is replaced or deleted."
             yield ""
+        if self.cost is not None:
+            yield from _cost(self.cost)
         if self.changes:
             yield from self._all()
 
@@ -153,6 +158,32 @@ class PreviewReport:
             yield f"| … | {len(self.changes) - MOST_SHOWN} more | |"
         yield ""
         yield "</details>"
+
+
+def _cost(cost: CostDifference) -> Iterator[str]:
+    """The difference in a sentence; what it is made of is folded away."""
+    sentence, *table = cost.markdown().strip().split("\n")
+    yield sentence
+    yield ""
+    if table:
+        yield "<details><summary>What costs more or less</summary>"
+        yield ""
+        yield from table[1:]
+        yield ""
+        yield "</details>"
+        yield ""
+    if unknown := cost.after.without_price:
+        yield f"Not in the sum, since no price is known: {', '.join(map(_said, unknown))}."
+        yield ""
+
+
+def _cost_document(cost: CostDifference) -> Mapping[str, object]:
+    return {
+        "before": round(cost.before.monthly_usd, 2),
+        "after": round(cost.after.monthly_usd, 2),
+        "difference": round(cost.monthly_usd, 2),
+        "without_price": list(cost.after.without_price),
+    }
 
 
 def _kind(type_token: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from operations.cost_estimate import cost_of_change
 from operations.data_resources import holds
 from operations.drift_severity import severity_of_change
 from operations.engine_steps import Step, Steps, shown, steps_of
@@ -54,7 +55,11 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
             f"the preview of {stack!r} failed ({place.masker.foreign(steps.problems[0])}): mend "
             "that first"
         )
-    return replace(summary(stack, steps), policies=broken_policies(preview, stack))
+    return replace(
+        summary(stack, steps),
+        policies=broken_policies(preview, stack),
+        cost=cost_of_change(preview, stack),
+    )
 
 
 def broken_policies(preview: Document, stack: str) -> tuple[BrokenPolicy, ...]:
@@ -83,6 +88,7 @@ def summary(stack: str, steps: Steps) -> PreviewReport:
         losses=tuple(loss for step in changes if (loss := _loss(step)) is not None),
         guards=tuple(_change(step) for step in changes if _is_guard(step)),
         policies=(),
+        cost=None,
         changes=tuple(_change(step) for step in changes),
     )
 

@@ -54,15 +54,15 @@ class TestAws:
         self.change(cloud)
         assert found(stack, self.BASE) == {
             ("database-instance", "backupRetentionPeriod"),
-            ("database-parameters", "parameters"),
-            ("artifacts-versioning", "versioningConfiguration.status"),
-            ("artifacts-public-access", "gone"),
+            ("database-parameters", "parameters[].value"),
+            ("artifacts-artifacts-versioning", "versioningConfiguration.status"),
+            ("artifacts-artifacts-private", "gone"),
             ("watch-alarms-DatabaseCpuHigh", "gone"),
             ("watch-alarms-DatabaseStorageLow", "threshold"),
-            ("database-from-server", "gone"),
+            ("database-clients", "ingress[]"),
             ("encryption-key", "enableKeyRotation"),
-            ("cluster-cluster", "vpcConfig.publicAccessCidrs"),
-            ("cluster-logs", "retentionInDays"),
+            ("registry-repository", "imageTagMutability"),
+            ("cluster-control-plane-logs", "retentionInDays"),
         }
 
         stack.up()
@@ -93,12 +93,16 @@ class TestAws:
         group = ec2.describe_security_groups(
             Filters=[{"Name": "group-name", "Values": [f"{self.BASE}-database"]}]
         )["SecurityGroups"][0]
-        rules = ec2.describe_security_group_rules(
-            Filters=[{"Name": "group-id", "Values": [group["GroupId"]]}]
-        )["SecurityGroupRules"]
-        ec2.revoke_security_group_ingress(
+        ec2.authorize_security_group_ingress(
             GroupId=group["GroupId"],
-            SecurityGroupRuleIds=[r["SecurityGroupRuleId"] for r in rules if not r["IsEgress"]],
+            IpPermissions=[
+                {
+                    "IpProtocol": "tcp",
+                    "FromPort": 5432,
+                    "ToPort": 5432,
+                    "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "just for today"}],
+                }
+            ],
         )
         key = next(
             alias["TargetKeyId"]
@@ -106,8 +110,8 @@ class TestAws:
             if alias["AliasName"] == f"alias/{self.BASE}"
         )
         cloud.client("kms").disable_key_rotation(KeyId=key)
-        cloud.client("eks").update_cluster_config(
-            name="mlops-platform-dev", resourcesVpcConfig={"publicAccessCidrs": ["0.0.0.0/0"]}
+        cloud.client("ecr").put_image_tag_mutability(
+            repositoryName=self.BASE, imageTagMutability="MUTABLE"
         )
         cloud.client("logs").put_retention_policy(
             logGroupName="/aws/eks/mlops-platform-dev/cluster", retentionInDays=1

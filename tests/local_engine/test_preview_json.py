@@ -119,6 +119,18 @@ class TestSchema:
         same = Step(op="same", urn=URN, type="shelf:index:Book", old=book(), new=kept)
         assert [step["op"] for step in digest(StepStarted(same))["steps"]] == ["same"]
 
+    def test_why_a_step_failed(self) -> None:
+        step = Step(op="refresh", urn=URN, type="shelf:index:Book", old=book())
+        told = Diagnostic("error", URN, "no such book")
+        last = Diagnostic("error", "", "preview failed")
+        failed = StepFinished(step, 0.0, "no such book")
+        for events in ((failed, last), (told, failed, last)):
+            document = digest(StepStarted(step), *events)
+            assert document["diagnostics"] == [
+                {"urn": URN, "message": "no such book\n", "severity": "error"},
+                {"message": "preview failed\n", "severity": "error"},
+            ]
+
     def test_refresh_shows_what_it_found(self) -> None:
         step = Step(op="refresh", urn=URN, type="shelf:index:Book", old=book(a=1))
         stream = io.StringIO()

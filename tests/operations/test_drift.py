@@ -305,13 +305,15 @@ class TestCouldNotLook:
         )
 
     def test_the_engine_fails_halfway(self, drift: Drift, engine: RecordedEngine) -> None:
-        told = {"steps": [], "diagnostics": [{"severity": "error", "message": "no credentials\n"}]}
+        problem = {"severity": "error", "urn": "urn:pulumi::db", "message": "no credentials\n"}
+        last = {"severity": "error", "message": "preview failed\n"}
+        told = {"steps": [], "diagnostics": [problem, last]}
         engine.says("refresh", told, 255)
         ran = drift()
         assert ran.code == 2
         assert ran.err == (
-            "error: `refresh --preview-only --json` of stack 'dev' failed (no credentials): run "
-            "it by hand to see why\n"
+            "error: `refresh --preview-only --json` of stack 'dev' failed (db: no credentials): "
+            "run it by hand to see why\n"
         )
 
     def test_an_answer_that_is_no_preview(self, drift: Drift, engine: RecordedEngine) -> None:

@@ -39,6 +39,7 @@ def summarize(operate: Operate, tmp_path: Path) -> Summarize:
 def no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resources here have no more properties than a test is about: they keep few rules."""
     monkeypatch.setattr("operations.preview_summary.RULES", ())
+    monkeypatch.setattr("operations.preview_summary.cost_of_change", lambda *_: None)
 
 
 @pytest.mark.usefixtures("no_rules")
@@ -167,6 +168,28 @@ class TestPolicies:
         again = summarize(step("same", INSTANCE, "db", before=public, after=public), more="--json")
         assert again.code == 0
         assert f"{len(broken)} rules are not kept before it either." in again.document["markdown"]
+
+
+class TestCost:
+    """The monthly difference, in a sentence; its parts folded away."""
+
+    def test_a_larger_database(self, summarize: Summarize) -> None:
+        def instance(name: str) -> dict[str, Any]:
+            return {"instanceClass": name, "region": "eu-central-1", "engine": "postgres"}
+
+        small, large = instance("db.t4g.small"), instance("db.m7g.large")
+        region = {"region": "eu-central-1"}
+        ran = summarize(
+            step("same", "pulumi:providers:aws", "aws", before=region, after=region),
+            step("update", INSTANCE, "db", before=small, after=large, changed=["instanceClass"]),
+            more="--json",
+        )
+        cost = ran.document["monthly_usd"]
+        assert 0 < cost["before"] < cost["after"]
+        assert cost["difference"] == round(cost["after"] - cost["before"], 2)
+        told = ran.document["markdown"]
+        assert f"(**+${cost['difference']:,.2f}**), list prices" in told
+        assert "<details><summary>What costs more or less</summary>\n\n| Item | " in told
 
 
 class TestCouldNotRead:
