@@ -14,6 +14,7 @@ from operations.engine_steps import ABSENT, UNKNOWN, follow, shown
 from tests.operations.conftest import Operate, Ran
 from tests.operations.engine_stand_in import RecordedEngine, step
 
+RECORDED = Path(__file__).with_name("recorded")
 INSTANCE = "aws:rds/instance:Instance"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 BUCKET = "gcp:storage/bucket:Bucket"
@@ -403,3 +404,31 @@ class TestPaths:
     )
     def test_shown(self, value: object, text: str) -> None:
         assert shown(value) == text
+
+
+def pairs(document: dict[str, Any]) -> set[tuple[str, str]]:
+    return {
+        (item["subject"].partition("-mlflow-")[2], each)
+        for item in document["findings"]
+        for each in [d["property"] for d in item["differences"]] or [item["what"]]
+    }
+
+
+class TestRecorded:
+    """What engines really printed after ten changes on the simulated clouds; values are cut."""
+
+    def test_google(self, drift: Drift, engine: RecordedEngine) -> None:
+        engine.says("refresh", (RECORDED / "refresh-gcp-dev.json").read_text())
+        ran = drift("--json", stack="gcp-dev")
+        assert pairs(ran.document) == {
+            ("database-instance", "settings.backupConfiguration.enabled"),
+            ("database-instance", "settings.tier"),
+            ("artifacts-bucket", "versioning.enabled"),
+            ("artifacts-bucket", "publicAccessPrevention"),
+            ("server-service", "template.scaling.minInstanceCount"),
+            ("server-service", "template.containers[0].envs[9].value"),
+            ("alerts-MLflowDown", "gone"),
+            ("alerts-DatabaseCpuHigh", "conditions[0].conditionThreshold.thresholdValue"),
+            ("pgpassword-server", "gone"),
+            ("network-subnet", "privateIpGoogleAccess"),
+        }
