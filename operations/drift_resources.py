@@ -7,17 +7,15 @@ is and compares that with what was deployed; nothing here knows any cloud. What 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from operations.data_resources import holds
 from operations.drift_findings import Difference, Finding
 from operations.drift_severity import is_volatile, severity_of_absence, severity_of_change
-from operations.engine_steps import SECRET, Step, Steps, shown
+from operations.engine_steps import SECRET, Step, Steps
+from operations.step_differences import Changed, differences
 
 LOOK = "resources"
-
-_VALUE = re.compile(r"(.*\[\d+\])\.value")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,27 +65,11 @@ def _changed(step: Step, paths: tuple[str, ...]) -> Finding:
         subject=step.name,
         identity=step.old.id if step.old else "",
         what="changed",
-        differences=tuple(_difference(step, path) for path in sorted(paths)),
+        differences=tuple(_difference(item) for item in differences(step, paths)),
     )
 
 
-def _difference(step: Step, path: str) -> Difference:
-    inputs_first = step.changed[path]
-    expected, found = (
-        shown(state.at(path, inputs_first=inputs_first)) if state else "nothing"
-        for state in (step.old, step.new)
-    )
-    if SECRET in (expected, found):
-        expected, found = "a secret", "another one"
-    elif name := _named(step, path):
-        expected, found = f"{name}={expected}", f"{name}={found}"
-    return Difference(property=path, expected=expected, found=found)
-
-
-def _named(step: Step, path: str) -> str:
-    """The name of a variable or flag whose value stands at a number in a list."""
-    item = _VALUE.fullmatch(path)
-    states = [state for state in (step.old, step.new) if state]
-    names = [state.at(f"{item[1]}.name") for state in states] if item else []
-    same = len(names) == len(states) and len(set(map(str, names))) == 1
-    return str(names[0]) if same and isinstance(names[0], str) else ""
+def _difference(item: Changed) -> Difference:
+    if SECRET in (item.before, item.after):
+        return Difference(property=item.path, expected="a secret", found="another one")
+    return Difference(property=item.path, expected=item.before, found=item.after)

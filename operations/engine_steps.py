@@ -229,7 +229,7 @@ def _state(document: Document | None) -> State | None:
 
 def _problem(diagnostic: Document) -> str:
     """An error as it was told, after the name of its resource."""
-    said = (find_text(diagnostic, "message") or "").strip().removeprefix("error: ")
+    said = " ".join((find_text(diagnostic, "message") or "").split()).removeprefix("error: ")
     name = (find_text(diagnostic, "urn") or "").rpartition("::")[2]
     return f"{name}: {said}" if name else said
 

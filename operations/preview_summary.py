@@ -18,11 +18,12 @@ from typing import cast
 from operations.cost_estimate import cost_of_change
 from operations.data_resources import holds
 from operations.drift_severity import severity_of_change
-from operations.engine_steps import Step, Steps, shown, steps_of
+from operations.engine_steps import Step, Steps, steps_of
 from operations.place import Place
 from operations.preview_report import BrokenPolicy, Change, Loss, PreviewReport
 from operations.report import Report
 from operations.stack_preview import add_preview_argument, read_preview
+from operations.step_differences import differences
 from policies.engine_documents import graph_before_preview, graph_of_preview
 from policies.rule import evaluate
 from policies.rules import RULES
@@ -86,7 +87,7 @@ def summary(stack: str, steps: Steps) -> PreviewReport:
         counts=dict(sorted(counts.items())),
         unchanged=unchanged,
         losses=tuple(loss for step in changes if (loss := _loss(step)) is not None),
-        guards=tuple(_change(step) for step in changes if _is_guard(step)),
+        guards=tuple(_change(step, critical=True) for step in changes if _is_guard(step)),
         policies=(),
         cost=None,
         changes=tuple(_change(step) for step in changes),
@@ -112,20 +113,20 @@ def _is_guard(step: Step) -> bool:
     return step.op == "update" and severity_of_change(step.type, paths) == "critical"
 
 
-def _change(step: Step) -> Change:
+def _change(step: Step, *, critical: bool = False) -> Change:
+    """A step with its properties; with `critical`, with those alone that guard something."""
+    paths = tuple(
+        path
+        for path in step.changed
+        if not critical or severity_of_change(step.type, (path,)) == "critical"
+    )
     return Change(
         what=_word(step.op),
         name=step.name,
         type=step.type,
-        properties={path: _values(step, path) for path in sorted(step.changed)},
+        properties={item.path: (item.before, item.after) for item in differences(step, paths)},
         replaced_for=step.replaced_for,
     )
-
-
-def _values(step: Step, path: str) -> tuple[str, str]:
-    before = shown(step.old.at(path)) if step.old else "nothing"
-    after = shown(step.new.at(path)) if step.new else "nothing"
-    return before, after
 
 
 def _word(op: str) -> str:

@@ -54,7 +54,7 @@ class TestAws:
         self.change(cloud)
         assert found(stack, self.BASE) == {
             ("database-instance", "backupRetentionPeriod"),
-            ("database-parameters", "parameters[].value"),
+            ("database-parameters", "parameters[log_min_duration_statement]"),
             ("artifacts-artifacts-versioning", "versioningConfiguration.status"),
             ("artifacts-artifacts-private", "gone"),
             ("watch-alarms-DatabaseCpuHigh", "gone"),
@@ -147,7 +147,10 @@ class TestGoogle:
             ("artifacts-bucket", "versioning.enabled"),
             ("artifacts-bucket", "publicAccessPrevention"),
             ("server-service", "template.scaling.minInstanceCount"),
-            ("server-service", "template.containers[].envs[].value"),
+            (
+                "server-service",
+                "template.containers[].envs[MLFLOW_SQLALCHEMYSTORE_POOL_SIZE]",
+            ),
             ("alerts-MLflowDown", "gone"),
             ("alerts-DatabaseCpuHigh", "conditions[].conditionThreshold.thresholdValue"),
             ("pgpassword-server", "gone"),

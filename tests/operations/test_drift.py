@@ -109,9 +109,46 @@ class TestResources:
             changed=["envs[1].value"],
         )
         (found,) = drift.finds(changed)
-        assert found["differences"] == [
-            {"property": "envs[1].value", "expected": "POOL=10", "found": "POOL=99"}
+        assert found["differences"] == [{"property": "envs[POOL]", "expected": "10", "found": "99"}]
+
+    def test_one_flag_more_is_one_difference(self, drift: Drift) -> None:
+        """The engines compare by position, and so every flag after it has changed for them."""
+
+        def flags(**values: str) -> dict[str, Any]:
+            return {"flags": [{"name": name, "value": value} for name, value in values.items()]}
+
+        moved = [f"flags[{n}].{key}" for n in range(2) for key in ("name", "value")]
+        changed = step(
+            "update",
+            "gcp:sql/databaseInstance:DatabaseInstance",
+            "db",
+            before=flags(b="1", c="2", d="3"),
+            after=flags(a="0", b="1", c="9"),
+            changed=[*moved, "flags[2].value"],
+        )
+        (found,) = drift.finds(changed)
+        assert [(d["property"], d["expected"], d["found"]) for d in found["differences"]] == [
+            ("flags[a]", "nothing", "0"),
+            ("flags[c]", "2", "9"),
+            ("flags[d]", "3", "nothing"),
         ]
+
+    def test_an_order_that_matters(self, drift: Drift) -> None:
+        """Where the names say that nothing changed, the positions do."""
+
+        def steps(*names: str) -> dict[str, Any]:
+            return {"steps": [{"name": name} for name in names]}
+
+        changed = step(
+            "update",
+            "some:other/thing:Thing",
+            "x",
+            before=steps("a", "b"),
+            after=steps("b", "a"),
+            changed=["steps[0].name", "steps[1].name"],
+        )
+        (found,) = drift.finds(changed)
+        assert [d["property"] for d in found["differences"]] == ["steps[0].name", "steps[1].name"]
 
     def test_a_list_that_lost_an_item(self, drift: Drift) -> None:
         found = drift.finds(
@@ -426,7 +463,7 @@ class TestRecorded:
             ("artifacts-bucket", "versioning.enabled"),
             ("artifacts-bucket", "publicAccessPrevention"),
             ("server-service", "template.scaling.minInstanceCount"),
-            ("server-service", "template.containers[0].envs[9].value"),
+            ("server-service", "template.containers[0].envs[MLFLOW_SQLALCHEMYSTORE_POOL_SIZE]"),
             ("alerts-MLflowDown", "gone"),
             ("alerts-DatabaseCpuHigh", "conditions[0].conditionThreshold.thresholdValue"),
             ("pgpassword-server", "gone"),
