@@ -1,6 +1,6 @@
 """What differs between a step's two states, in words that a reader can follow.
 
-Owns one thing: lists of named items (environment variables, flags of a database, parameters) are
+Owns one thing: lists of named values (environment variables, flags of a database, parameters) are
 compared by name. The engines compare them by position, so that one flag more at the beginning
 reads as if every flag had changed.
 """
@@ -14,6 +14,9 @@ from typing import cast
 
 from operations.engine_steps import ABSENT, State, Step, shown
 from smoke_tests.json_document import as_document
+
+VALUES = frozenset({"name", "value", "valueSource", "valueFrom", "applyMethod"})
+"""All that an item of such a list has."""
 
 _POSITION = re.compile(r"\[\d+\]")
 
@@ -78,6 +81,8 @@ def _items(state: State, prefix: str, *, inputs_first: bool) -> dict[str, dict[s
         name = document.get("name") if document is not None else None
         if document is None or not isinstance(name, str) or name in named:
             return None
+        if document.keys() - VALUES:
+            return None  # an item with parts of its own, such as a container
         named[name] = {key: one for key, one in document.items() if key != "name"}
     return named
 

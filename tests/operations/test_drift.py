@@ -133,6 +133,25 @@ class TestResources:
             ("flags[d]", "3", "nothing"),
         ]
 
+    def test_an_item_with_parts_of_its_own(self, drift: Drift) -> None:
+        """A container has a name too, and is shown by the part that changed."""
+
+        def container(image: str) -> dict[str, Any]:
+            return {"containers": [{"name": "mlflow", "image": image, "ports": [1]}]}
+
+        changed = step(
+            "update",
+            "some:other/thing:Thing",
+            "x",
+            before=container("a"),
+            after=container("b"),
+            changed=["containers[0].image"],
+        )
+        (found,) = drift.finds(changed)
+        assert found["differences"] == [
+            {"property": "containers[0].image", "expected": "a", "found": "b"}
+        ]
+
     def test_an_order_that_matters(self, drift: Drift) -> None:
         """Where the names say that nothing changed, the positions do."""
 
