@@ -52,6 +52,7 @@ def main(
         masker=masker,
         clock=clock or Clock(),
         progress=lambda text: errors.write_temporarily(masker.report(text)),
+        show=lambda text: errors.write(masker.report(text)),
     )
     try:
         result = _run(commands, arguments, place)

@@ -93,4 +93,14 @@ COMMANDS: tuple[Command, ...] = (
         "operations.cost",
         "estimate what the stack costs each month, and compare it with another",
     ),
+    Command("backup", "operations.backup", "back up the database and the artifacts, encrypted"),
+    Command("backups", "operations.backups", "list the backups at a place, or check one whole"),
+    Command("restore", "operations.restore", "put a backup's data into the stack"),
+    Command("drill", "operations.drill", "back up, restore beside, compare everything"),
+    Command(
+        "backup-key",
+        "operations.backup_key",
+        "make a pair of keys for backups",
+        takes_stack=False,
+    ),
 )

@@ -38,6 +38,7 @@ class Place:
     masker: Masker = field(default_factory=Masker)
     clock: Clock = field(default_factory=Clock)
     progress: Callable[[str], None] = _silent  # shown on a terminal, and gone with the next line
+    show: Callable[[str], None] = _silent  # a line to stay, before the report: a plan
 
     @cached_property
     def outputs(self) -> PlatformOutputs | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.throwaway_postgres import ThrowawayPostgres
 from benchmarks.throwaway_server import ThrowawayServer
 from operations.command_line import main
 from operations.database_login import SERVER_APPLICATION_NAME
@@ -105,4 +106,11 @@ class PlatformServer(ThrowawayServer):
 def server() -> Iterator[ThrowawayServer]:
     """A real MLflow server with two workers on a real PostgreSQL, started once."""
     with PlatformServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ThrowawayPostgres]:
+    """A real PostgreSQL, started once."""
+    with ThrowawayPostgres() as running:
         yield running
