@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,23 @@ class StackOnCloud:
     cloud: SimulatedCloud
     state: Path
     engine: Sequence[str] = EMBEDDED
+    options: Sequence[str] = ()
+    """What every command about resources is given besides."""
+
+    def on_pulumi(self) -> StackOnCloud:
+        """The same stack on Pulumi's CLI.
+
+        The CLI writes the passphrase's salt into the configuration file it is given: it gets a
+        copy, in a folder of its own.
+        """
+        folder = self.state.parent / "cli"
+        folder.mkdir(parents=True)
+        file = f"Pulumi.{self.name}.yaml"
+        for name in ("Pulumi.yaml", file):
+            shutil.copy(ROOT / name, folder)
+        made = replace(self, engine=("pulumi", "--cwd", str(folder)), options=())
+        made.run("stack", "init")
+        return replace(self, engine=("pulumi",), options=("--config-file", str(folder / file)))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,13 +79,14 @@ class StackOnCloud:
     def run(self, *words: str, expect: int = 0) -> str:
         """Run an engine's command on the stack; its standard output."""
         self.state.mkdir(parents=True, exist_ok=True)
+        options = self.options if words[0] in ("up", "preview", "destroy", "refresh") else ()
         done = subprocess.run(
-            [*self.engine, *words, "--stack", self.name],
+            [*self.engine, *words, "--stack", self.name, *options],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == expect, f"{done.stdout}\n{done.stderr}"

@@ -176,6 +176,11 @@ class Desk:
         resource.assert_settled()
         return resource
 
+    @staticmethod
+    def state(urn: str, token: str, inputs: dict[str, Any]) -> GivenState:
+        """The state of a resource that is to be created."""
+        return GivenState(urn=urn, type=token, custom=True, inputs=inputs)
+
     def adopt(self, token: str, identity: str) -> Resource:
         """Read a resource that the stack did not make."""
         urn = f"urn:pulumi:dev::test::{token}::adopted"
