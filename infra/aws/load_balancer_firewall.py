@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import naming
+from infra.aws.security_group import closed_group, from_networks, to_group, to_network
 from infra.settings_model import PlatformSettings
 
 HTTP, HTTPS = 80, 443
@@ -35,38 +36,24 @@ class LoadBalancerFirewall(pulumi.ComponentResource):
         """Declare the security group with its rules."""
         super().__init__("mlflow-platform:aws:LoadBalancerFirewall", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        group = aws.ec2.SecurityGroup(
+        networks, server_port = allowed_networks(settings), settings.server.port
+        egress = [to_group(node_security_group_id, server_port, "The pods of the server")]
+        if settings.authentication.kind == "oidc":
+            # The load balancer itself turns a code into a token, at an address that may change.
+            egress.append(to_network(EVERYWHERE, HTTPS, "The identity provider"))
+        group = closed_group(
             f"{name}-group",
-            name=f"{naming.base_name(settings.environment)}-load-balancer",
-            description="Clients to the load balancer, the load balancer to the server",
+            f"{naming.base_name(settings.environment)}-load-balancer",
+            "Clients to the load balancer, the load balancer to the server",
             vpc_id=vpc_id,
+            ingress=[
+                from_networks(networks, HTTPS, "Clients (https)"),
+                from_networks(networks, HTTP, "Clients (http-redirect)"),
+            ],
+            egress=egress,
             opts=child,
         )
         self.security_group_id = group.id
-        for port, purpose in ((HTTPS, "https"), (HTTP, "http-redirect")):
-            for network in allowed_networks(settings):
-                aws.vpc.SecurityGroupIngressRule(
-                    f"{name}-{purpose}-{network}",
-                    security_group_id=group.id,
-                    description=f"Clients ({purpose})",
-                    cidr_ipv4=None if ":" in network else network,
-                    cidr_ipv6=network if ":" in network else None,
-                    ip_protocol="tcp",
-                    from_port=port,
-                    to_port=port,
-                    opts=child,
-                )
-        server_port = settings.server.port
-        aws.vpc.SecurityGroupEgressRule(
-            f"{name}-to-server",
-            security_group_id=group.id,
-            description="The pods of the server",
-            referenced_security_group_id=node_security_group_id,
-            ip_protocol="tcp",
-            from_port=server_port,
-            to_port=server_port,
-            opts=child,
-        )
         aws.vpc.SecurityGroupIngressRule(
             f"{name}-into-server",
             security_group_id=node_security_group_id,
@@ -77,18 +64,6 @@ class LoadBalancerFirewall(pulumi.ComponentResource):
             to_port=server_port,
             opts=child,
         )
-        if settings.authentication.kind == "oidc":
-            # The load balancer itself turns a code into a token, at an address that may change.
-            aws.vpc.SecurityGroupEgressRule(
-                f"{name}-to-identity-provider",
-                security_group_id=group.id,
-                description="The identity provider",
-                cidr_ipv4=EVERYWHERE,
-                ip_protocol="tcp",
-                from_port=HTTPS,
-                to_port=HTTPS,
-                opts=child,
-            )
         self.register_outputs({"security_group_id": self.security_group_id})
 
 

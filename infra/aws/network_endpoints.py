@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.aws.security_group import closed_group, from_networks
+
 INTERFACE_SERVICES = (
     "autoscaling",  # the cluster autoscaler
     "ec2",  # nodes join, the CNI takes addresses, the CSI driver attaches disks
@@ -80,22 +82,11 @@ class VpcEndpoints(pulumi.ComponentResource):
 def _security_group(
     name: str, wiring: VpcEndpointsWiring, child: pulumi.ResourceOptions
 ) -> aws.ec2.SecurityGroup:
-    group = aws.ec2.SecurityGroup(
+    return closed_group(
         f"{name}-clients",
-        name=f"{name}-clients",
-        description="HTTPS from the network to the endpoints of AWS services.",
+        f"{name}-clients",
+        "HTTPS from the network to the endpoints of AWS services.",
         vpc_id=wiring.vpc_id,
-        tags={"Name": f"{name}-clients"},
+        ingress=[from_networks([wiring.vpc_cidr], 443, "From anywhere in the network.")],
         opts=child,
     )
-    aws.vpc.SecurityGroupIngressRule(
-        f"{name}-https",
-        security_group_id=group.id,
-        description="From anywhere in the network.",
-        cidr_ipv4=wiring.vpc_cidr,
-        ip_protocol="tcp",
-        from_port=443,
-        to_port=443,
-        opts=child,
-    )
-    return group

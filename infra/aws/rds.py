@@ -19,6 +19,7 @@ from pulumi_random import RandomId, RandomPassword
 from infra import naming
 from infra.aws.rds_parameters import parameter_args
 from infra.aws.secrets import SecretWiring, StoredSecret
+from infra.aws.security_group import closed_group, from_group
 from infra.aws.service_role import ServiceRole
 from infra.settings_model import PlatformSettings
 
@@ -100,27 +101,18 @@ class Database(pulumi.ComponentResource):
 
     def _security_group(self) -> pulumi.Output[str]:
         """No rule for the way out: the database calls nobody."""
-        group = aws.ec2.SecurityGroup(
+        clients, port = self._wiring.client_security_group_ids, self._settings.database.port
+        return closed_group(
             f"{self._name}-clients",
-            name=f"{self.identifier}-database",
-            description="PostgreSQL for the MLflow server.",
+            f"{self.identifier}-database",
+            "PostgreSQL for the MLflow server.",
             vpc_id=self._wiring.vpc_id,
-            tags={"Name": f"{self.identifier}-database"},
+            ingress=[
+                from_group(group_id, port, f"PostgreSQL from the {client}.")
+                for client, group_id in clients.items()
+            ],
             opts=self._child,
-        )
-        port = self._settings.database.port
-        for client, security_group_id in self._wiring.client_security_group_ids.items():
-            aws.vpc.SecurityGroupIngressRule(
-                f"{self._name}-from-{client}",
-                security_group_id=group.id,
-                description=f"PostgreSQL from the {client}.",
-                referenced_security_group_id=security_group_id,
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                opts=self._child,
-            )
-        return group.id
+        ).id
 
     def _parameter_group(self) -> aws.rds.ParameterGroup:
         major = self._settings.cloud.database.major_version

@@ -105,6 +105,9 @@ def api_rules(rules: Iterable[Properties], group: str) -> list[dict[str, Any]]:
                 "IpProtocol": protocol,
                 **({} if protocol == "-1" else ports),
                 "IpRanges": [{"CidrIp": c, **described} for c in rule.get("cidrBlocks") or []],
+                "Ipv6Ranges": [
+                    {"CidrIpv6": c, **described} for c in rule.get("ipv6CidrBlocks") or []
+                ],
                 "UserIdGroupPairs": [{"GroupId": pair, **described} for pair in pairs],
             }
         )

@@ -128,10 +128,9 @@ class TestWhatIsLeftOut:
         assert outcome.deployment.of("eks/cluster:Cluster") == []
         assert outcome.outputs["more"]["cluster_name"] == "theirs"
         assert outcome.outputs["more"]["vpc_id"] == "vpc-theirs"
-        rule = outcome.deployment.one(
-            "vpc/securityGroupIngressRule:SecurityGroupIngressRule", "database-from-server"
-        )
-        assert rule.inputs["referencedSecurityGroupId"] == "sg-theirs"
+        group = outcome.deployment.one("ec2/securityGroup:SecurityGroup", "database-clients")
+        (rule,) = group.inputs["ingress"]
+        assert rule["securityGroups"] == ["sg-theirs"]
 
     def test_image(self) -> None:
         outcome = deployed(serverImage="registry.example.com/mlflow@sha256:0")
@@ -221,13 +220,14 @@ def nothing_is_public(found: Deployment, stack: PlatformSettings) -> None:
     for block in private:
         assert {value for value in block.inputs.values() if isinstance(value, bool)} == {True}
     everywhere = [
-        rule
-        for rule in found.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-        if rule.inputs.get("cidrIpv4") == "0.0.0.0/0"
+        group.name
+        for group in found.of("ec2/securityGroup:SecurityGroup")
+        for rule in group.inputs["ingress"]
+        if {"0.0.0.0/0", "::/0"} & {*rule.get("cidrBlocks", []), *rule.get("ipv6CidrBlocks", [])}
     ]
     if stack.cloud.ingress != "public":
         assert everywhere == []
-    assert all("load-balancer" in rule.name for rule in everywhere)
+    assert all("load-balancer" in name for name in everywhere)
     if everywhere:
         assert stack.authentication.kind != "off"
     for cluster in found.of("eks/cluster:Cluster"):
@@ -261,12 +261,11 @@ def everything_is_encrypted(found: Deployment) -> None:
 
 def the_database_is_reached(found: Deployment, stack: PlatformSettings) -> None:
     """By the server's nodes alone; and nodes without a way out have endpoints."""
-    rules = found.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-    to_database = [
-        rule for rule in rules if rule.inputs["securityGroupId"] == "it-database-clients-id"
-    ]
-    assert [rule.inputs["referencedSecurityGroupId"] for rule in to_database] == ["sg-nodes"]
-    assert to_database[0].inputs["fromPort"] == stack.database.port
+    group = found.one("ec2/securityGroup:SecurityGroup", "database-clients").inputs
+    (rule,) = group["ingress"]
+    assert (rule["securityGroups"], rule.get("cidrBlocks")) == (["sg-nodes"], None)
+    assert rule["fromPort"] == stack.database.port
+    assert group["egress"] == []
     endpoints = len(found.of("ec2/vpcEndpoint:VpcEndpoint"))
     assert found.of("ec2/natGateway:NatGateway") or endpoints > 10
 

@@ -210,11 +210,13 @@ class TestSignIn:
         assert internal.one("lb/listenerRule:ListenerRule").secrets == frozenset()
 
     def test_the_balancer_reaches_the_identity_provider(self, internal: Deployment) -> None:
-        kind = "vpc/securityGroupEgressRule:SecurityGroupEgressRule"
-        assert [rule.name for rule in internal.of(kind)] == ["balancer-firewall-to-server"]
+        kind = "ec2/securityGroup:SecurityGroup"
+        (pods,) = internal.one(kind).inputs["egress"]
+        assert pods["securityGroups"] == ["sg-nodes"]
         deployment = balancer(aws_stack({**INTERNAL, **OIDC})).deployment
-        rule = deployment.one(kind, "identity-provider")
-        assert (rule.inputs["fromPort"], rule.inputs["cidrIpv4"]) == (443, "0.0.0.0/0")
+        same, provider = deployment.one(kind).inputs["egress"]
+        assert same == pods
+        assert (provider["fromPort"], provider["cidrBlocks"]) == (443, ["0.0.0.0/0"])
 
 
 class TestFirewall:
@@ -227,11 +229,11 @@ class TestFirewall:
         assert allowed_networks(named) == ("203.0.113.0/24", "2001:db8::/32")
 
     def test_ports(self, internal: Deployment) -> None:
-        rules = internal.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
-        mine = [r for r in rules if r.inputs["securityGroupId"] == "balancer-firewall-group-id"]
-        assert {(r.inputs["fromPort"], r.inputs["cidrIpv4"]) for r in mine} == {
-            (port, network) for port in (80, 443) for network in PRIVATE_NETWORKS
+        rules = internal.one("ec2/securityGroup:SecurityGroup").inputs["ingress"]
+        assert {rule["fromPort"]: rule["cidrBlocks"] for rule in rules} == {
+            port: list(PRIVATE_NETWORKS) for port in (80, 443)
         }
+        assert all(rule["fromPort"] == rule["toPort"] for rule in rules)
 
     def test_from_the_balancer_to_the_pods(self, internal: Deployment) -> None:
         rule = internal.one("vpc/securityGroupIngressRule:SecurityGroupIngressRule", "into-server")
@@ -247,20 +249,23 @@ class TestFirewall:
     def test_descriptions_are_of_the_characters_that_aws_takes(self) -> None:
         """Found on the simulated cloud, which refuses what EC2 refuses: no apostrophes."""
         deployment = balancer(aws_stack({**INTERNAL, **OIDC})).deployment
-        texts = [
-            item.inputs["description"]
-            for item in deployment.resources
-            if "description" in item.inputs
+        rules = [
+            rule
+            for item in deployment.of("ec2/securityGroup:SecurityGroup")
+            for rule in (*item.inputs["ingress"], *item.inputs["egress"])
         ]
-        assert len(texts) > 8
+        texts = [
+            inputs["description"]
+            for inputs in (*(item.inputs for item in deployment.resources), *rules)
+            if "description" in inputs
+        ]
+        assert len(texts) > 5
         for text in texts:
             assert re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", text)
 
     def test_addresses_of_both_families(self) -> None:
-        settings = aws_stack(PUBLIC, ingressAllowedCidrs='["2001:db8::/32"]')
-        rules = balancer(settings).deployment.of(
-            "vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-        )
-        clients = [rule.inputs for rule in rules if "cidrIpv6" in rule.inputs]
-        assert len(clients) == 2
-        assert all("cidrIpv4" not in inputs for inputs in clients)
+        both = '["203.0.113.0/24", "2001:db8::/32"]'
+        found = balancer(aws_stack(PUBLIC, ingressAllowedCidrs=both)).deployment
+        for rule in found.one("ec2/securityGroup:SecurityGroup").inputs["ingress"]:
+            assert rule["cidrBlocks"] == ["203.0.113.0/24"]
+            assert rule["ipv6CidrBlocks"] == ["2001:db8::/32"]

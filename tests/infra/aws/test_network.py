@@ -223,8 +223,9 @@ class TestEndpoints:
 
     def test_who_calls_them(self) -> None:
         found = declared(vpcInterfaceEndpoints="true")
-        rule = found.one("vpc/securityGroupIngressRule:SecurityGroupIngressRule").inputs
-        assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == ("10.20.0.0/16", 443, 443)
+        (rule,) = found.one("ec2/securityGroup:SecurityGroup").inputs["ingress"]
+        assert rule["cidrBlocks"] == ["10.20.0.0/16"]
+        assert (rule["fromPort"], rule["toPort"]) == (443, 443)
 
 
 class TestFlowLogs:

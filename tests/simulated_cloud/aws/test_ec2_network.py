@@ -170,8 +170,14 @@ class TestSecurityGroups:
         assert found["SecurityGroups"][0]["IpPermissionsEgress"] == []
 
     def test_rules_within(self, cloud: SimulatedCloud, aws: Desk, vpc: Resource) -> None:
-        rule = {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["10.0.0.0/16"]}
-        inputs = {"name": "inline", "description": "d", "vpcId": vpc.id, "ingress": [rule]}
+        rule = {
+            "protocol": "tcp",
+            "fromPort": 443,
+            "toPort": 443,
+            "cidrBlocks": ["10.0.0.0/16"],
+            "ipv6CidrBlocks": ["2001:db8::/32"],
+        }
+        inputs = {"name": "inline", "vpcId": vpc.id, "ingress": [rule], "egress": []}
         group = aws.create(GROUP, **inputs)
         ec2 = cloud.client("ec2")
         opened = [
@@ -183,10 +189,15 @@ class TestSecurityGroups:
             }
         ]
         ec2.authorize_security_group_ingress(GroupId=group.id, IpPermissions=opened)
-        assert len(group.drift()["ingress"]) == 2
+        ec2.authorize_security_group_egress(GroupId=group.id, IpPermissions=opened)
+        assert {way: len(rules) for way, rules in group.drift().items()} == {
+            "ingress": 2,
+            "egress": 1,
+        }
         group.repair(**inputs)
         left = ec2.describe_security_groups(GroupIds=[group.id])["SecurityGroups"][0]
         assert [item["FromPort"] for item in left["IpPermissions"]] == [443]
+        assert left["IpPermissionsEgress"] == []
 
     def test_a_rule(self, cloud: SimulatedCloud, aws: Desk, group: Resource) -> None:
         inputs = {
