@@ -1,8 +1,8 @@
 """The database: Cloud SQL for PostgreSQL, with a private address only.
 
 Owns the instance, the server's database and user, and the optional read replica. Connections must
-be encrypted (`ENCRYPTED_ONLY`); `max_connections` is what the connection budget was checked
-against. The password is made elsewhere and handed in; with IAM authentication there is none.
+be encrypted (`ENCRYPTED_ONLY`). PostgreSQL's parameters are `cloud_sql_flags`'s; the password is
+made elsewhere and handed in, and with IAM authentication there is none.
 """
 
 from __future__ import annotations
@@ -179,19 +179,6 @@ def instance_settings(
         database_flags=flags(wiring.flags),
         user_labels=wiring.labels,
     )
-
-
-def database_flags(settings: PlatformSettings) -> dict[str, str]:
-    """PostgreSQL's parameters: what the connection budget was checked against, and logging."""
-    values = {
-        "max_connections": str(settings.database.max_connections),
-        "log_min_duration_statement": str(settings.telemetry.slow_query_ms),
-        "log_lock_waits": "on",
-        "log_temp_files": "0",
-    }
-    if settings.cloud.database.authentication == "iam":
-        values["cloudsql.iam_authentication"] = "on"
-    return values
 
 
 def ip_configuration(
