@@ -63,13 +63,29 @@ class MlflowServer:
     @property
     def migration_command(self) -> tuple[str, ...]:
         """Upgrades and tunes the schema of the same backend store; to run before any server."""
-        store = self.command[self.command.index("--backend-store-uri") + 1]
-        command = ["python", "-m", "mlflow_platform_server", "migrate"]
-        command += ["--schema-tuning", "on" if self.schema_tuning else "off"]
-        if "--database-login" in self.command:
-            login = self.command[self.command.index("--database-login") + 1]
+        tuning = "on" if self.schema_tuning else "off"
+        return self._on_the_same_store("migrate", "--schema-tuning", tuning)
+
+    def retention_command(self, days: int, server_address: str | None = None) -> tuple[str, ...]:
+        """Removes for good what users deleted at least `days` ago, with its artifacts.
+
+        Artifacts that clients reach through the server are removed through it, at
+        `server_address`; others where they are. MLflow wants a tracking URI in any case.
+        """
+        tracking = server_address or self._option("--backend-store-uri") or ""
+        command = self._on_the_same_store("gc", "--older-than", f"{days}d")
+        command += ("--tracking-uri", tracking)
+        destination = self._option("--artifacts-destination")
+        return (*command, "--artifacts-destination", destination) if destination else command
+
+    def _on_the_same_store(self, verb: str, *options: str) -> tuple[str, ...]:
+        command = ["python", "-m", "mlflow_platform_server", verb, *options]
+        if login := self._option("--database-login"):
             command += ["--database-login", login]
-        return (*command, "--backend-store-uri", store)
+        return (*command, "--backend-store-uri", self._option("--backend-store-uri") or "")
+
+    def _option(self, name: str) -> str | None:
+        return self.command[self.command.index(name) + 1] if name in self.command else None
 
 
 def render(settings: PlatformSettings, wiring: ServerWiring) -> MlflowServer:

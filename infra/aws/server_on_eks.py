@@ -76,7 +76,7 @@ class ServerOnEks(pulumi.ComponentResource):
 
     def _server_role(self) -> ServerRole:
         settings, wiring = self._settings, self._wiring
-        login = None
+        login, secret = None, wiring.database.password_secret_arn
         if wiring.database.made and settings.cloud.database.authentication == "iam":
             login = DatabaseLogin(
                 account=wiring.account,
@@ -90,6 +90,9 @@ class ServerOnEks(pulumi.ComponentResource):
                 cluster=wiring.cluster.identity,
                 artifacts=wiring.artifacts.access(wiring.region),
                 database_login=login,
+                # The migration Job reads it once, to make the database take tokens.
+                secret_arns=[secret] if login and secret is not None else [],
+                secret_key_arn=wiring.key_arn,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -51,7 +51,7 @@ class Retention(pulumi.ComponentResource):
             labels=wiring.job.labels,
             deletion_protection=False,
             template=job_template(
-                retention_command(server, wiring.days),
+                server.retention_command(wiring.days),
                 server,
                 wiring.job,
                 seconds=LONGEST_RETENTION_SECONDS,
@@ -90,12 +90,3 @@ class Retention(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[starter]),
         )
         self.register_outputs({})
-
-
-def retention_command(server: MlflowServer, days: int) -> tuple[str, ...]:
-    """`mlflow gc` of what was deleted `days` ago or before."""
-    words = ["python", "-m", "mlflow_platform_server", "gc"]
-    for option in ("--backend-store-uri", "--database-login"):
-        if option in server.command:
-            words += [option, server.command[server.command.index(option) + 1]]
-    return (*words, "--older-than", f"{days}d")

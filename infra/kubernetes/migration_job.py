@@ -1,7 +1,8 @@
 """The schema, brought to head before any server of a new version starts.
 
 Owns the Job `mlflow-migration-<hash>`: one pod upgrades the tracking schema, then (with basic
-authentication) the users' tables, and looks whether both are where the new server wants them.
+authentication) the users' tables, and looks whether both are where the new server wants them. A
+database of ours that is to know the server by its identity is told so first.
 Its name carries a hash of what it runs, so that a new image is a new Job; the Deployment depends on
 it and is left alone when it fails. Two servers that meet an old schema would both try to change it.
 
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_kubernetes.batch.v1 import Job, JobSpecArgs
-from pulumi_kubernetes.core.v1 import ContainerArgs, PodTemplateSpecArgs
+from pulumi_kubernetes.core.v1 import ContainerArgs, EnvVarArgs, PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.kubernetes.labels import MIGRATION, NAMESPACE, labels
@@ -38,7 +39,10 @@ LONGEST_SECONDS = 3600
 RETRIES = 3
 """The first connection to a database that was just made may come too early."""
 
+GRANT_STEP = "grant-login"
+
 CHECK = Path(__file__).with_name("schema_check.py")
+GRANT = Path(__file__).with_name("identity_grant.py")
 
 
 def migration_job(
@@ -58,7 +62,7 @@ def migration_job(
             image=wiring.image,
             image_pull_policy="IfNotPresent",
             command=command(words),
-            env=job_environment(settings, wiring),
+            env=[*job_environment(settings, wiring), *_kept_password(step, wiring)],
             resources=job_resources(),
             security_context=container_security(),
             volume_mounts=[mount],
@@ -95,7 +99,18 @@ def migration_steps(
         parts.append("authentication")
     store, login = server.migration_command[-1], database_login(settings)
     check = ("python", "-c", CHECK.read_text(encoding="utf-8"), store, login, *parts)
-    return [("upgrade", server.migration_command), ("verify-head", check)]
+    steps = [("upgrade", server.migration_command), ("verify-head", check)]
+    if login == "aws":
+        grant = ("python", "-c", GRANT.read_text(encoding="utf-8"), store)
+        return [(GRANT_STEP, grant), *steps]
+    return steps
+
+
+def _kept_password(step: str, wiring: KubernetesWiring) -> list[EnvVarArgs]:
+    """Where the grant finds the password it needs once; no other step is told."""
+    if step != GRANT_STEP or wiring.database_secret_arn is None:
+        return []
+    return [EnvVarArgs(name="DATABASE_SECRET_ARN", value=wiring.database_secret_arn)]
 
 
 def database_login(settings: PlatformSettings) -> Literal["password", "aws"]:

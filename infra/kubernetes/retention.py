@@ -46,7 +46,7 @@ def retention(
         name="gc",
         image=wiring.image,
         image_pull_policy="IfNotPresent",
-        command=command(retention_command(settings, server, wiring.artifact_root)),
+        command=command(retention_command(settings, server)),
         env=[*job_environment(settings, wiring), *_client_credentials(settings)],
         resources=job_resources(),
         security_context=container_security(),
@@ -78,24 +78,12 @@ def retention(
     )
 
 
-def retention_command(
-    settings: PlatformSettings, server: MlflowServer, artifact_root: str
-) -> tuple[str, ...]:
-    """`mlflow gc` on the server's store.
-
-    It reaches artifacts as clients do, through the server where that serves them.
-    """
-    store = server.migration_command[-1]
+def retention_command(settings: PlatformSettings, server: MlflowServer) -> tuple[str, ...]:
+    """The server's own removal of deleted runs, by the login the server has."""
     address = f"http://{SERVICE_HOST}:{settings.server.port}{settings.server.static_prefix}"
-    words = [
-        *("python", "-m", "mlflow", "gc"),
-        *("--older-than", f"{settings.kubernetes.retention.days}d"),
-        *("--backend-store-uri", store),
-        *("--tracking-uri", address),
-    ]
-    if settings.server.serve_artifacts:
-        words += ["--artifacts-destination", artifact_root]
-    return tuple(words)
+    return server.retention_command(
+        settings.kubernetes.retention.days, address if settings.server.serve_artifacts else None
+    )
 
 
 def _client_credentials(settings: PlatformSettings) -> list[EnvVarArgs]:

@@ -25,6 +25,7 @@ import pytest
 import simulated_cloud
 from benchmarks.throwaway_postgres import ThrowawayPostgres
 from infra.kubernetes.prometheus_rules import alerts
+from infra.server_address import SERVICE_HOST
 from infra.settings import PlatformSettings
 from simulated_cloud import SimulatedCloud
 from simulated_cloud.kubernetes.package import VARIABLE
@@ -42,6 +43,19 @@ ADMIN = "an-administrators-password"
 
 
 @dataclass
+class Retained:
+    """The CronJob's pod."""
+
+    pod: PodProcess
+    container: Mapping[str, Any]
+
+    def run(self, address: str) -> subprocess.CompletedProcess[str]:
+        """Run it as its hour strikes, with the Service's name where the server is here."""
+        words = [word.replace(SERVICE_HOST, address) for word in self.container["command"]]
+        return self.pod.run({**self.container, "command": words})
+
+
+@dataclass
 class Served:
     """A server that runs as its pod says."""
 
@@ -51,6 +65,25 @@ class Served:
     port: int
     cloud: SimulatedCloud
     settings: PlatformSettings
+    retention: Retained
+
+    @property
+    def login(self) -> dict[str, str]:
+        """Headers of the administrator, where there is one."""
+        if self.settings.authentication.kind != "basic":
+            return {}
+        return {"Authorization": f"Basic {base64_of(f'admin:{ADMIN}')}"}
+
+    def send(self, method: str, path: str, body: bytes) -> Any:
+        """A call of the administrator's; what the server answered."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=body,
+            method=method,
+            headers={**self.login, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"{}")
 
     def get(self, path: str, host: str, **headers: str) -> int:
         request = urllib.request.Request(
@@ -77,7 +110,7 @@ def postgres() -> Iterator[ThrowawayPostgres]:
         yield cluster
 
 
-@pytest.fixture(scope="module", params=["off"])
+@pytest.fixture(scope="module", params=["off", "basic"])
 def served(
     request: pytest.FixtureRequest,
     postgres: ThrowawayPostgres,
@@ -102,6 +135,7 @@ def served(
             databasePort=str(postgres.port),
             databaseInstanceClass="db.m7g.xlarge",
             serverDrainSeconds="1",
+            retentionSchedule="0 3 * * 0",
         )
         desk = Desk("kubernetes", cloud.ports["kubernetes"])
         basic = {"admin_password": ADMIN, "session_key": "a-session-key" * 3}
@@ -141,9 +175,14 @@ def started(
     spec = find("Deployment", "mlflow")["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     pod = PodProcess(spec, find, folder / "server", outside)
+    (cron_job,) = of_kind("CronJob").values()
+    collecting = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    retention = Retained(
+        PodProcess(collecting, find, folder / "retention", outside), collecting["containers"][0]
+    )
     process = pod.start(container, folder / "server.log")
     try:
-        served = Served(pod, container, process, port, cloud, settings)
+        served = Served(pod, container, process, port, cloud, settings, retention)
         wait_for_start(served, folder / "server.log")
         yield served
     finally:
@@ -195,17 +234,7 @@ class TestTheDeployedServer:
         assert [stage["result"] for stage in stages] == ["passed"] * 4
 
     def test_artifacts_go_to_the_bucket(self, served: Served) -> None:
-        headers = {}
-        if served.settings.authentication.kind == "basic":
-            headers["Authorization"] = f"Basic {base64_of(f'admin:{ADMIN}')}"
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{served.port}/api/2.0/mlflow-artifacts/artifacts/0/a/model.txt",
-            data=b"weights",
-            method="PUT",
-            headers=headers,
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.status == 200
+        served.send("PUT", "/api/2.0/mlflow-artifacts/artifacts/0/a/model.txt", b"weights")
         found = served.cloud.client("s3").get_object(Bucket=BUCKET, Key="artifacts/0/a/model.txt")
         assert found["Body"].read() == b"weights"
 
@@ -222,7 +251,7 @@ class TestTheDeployedServer:
         headers = {"Host": f"127.0.0.1:{served.port}"}
         if served.settings.authentication.kind == "basic":
             assert served.get("/metrics", headers["Host"]) == 401
-            headers["Authorization"] = f"Basic {base64_of(f'admin:{ADMIN}')}"
+            headers |= served.login
         url = f"http://127.0.0.1:{served.port}/metrics"
         request = urllib.request.Request(url, headers=headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -230,6 +259,39 @@ class TestTheDeployedServer:
         assert names_asked_for(served.settings) <= names_exposed(text)
         assert 'le="10.0",method="POST"' in text
         assert 'status="200"' in text
+
+    def test_retention_removes_what_was_deleted_long_ago(
+        self, served: Served, postgres: ThrowawayPostgres
+    ) -> None:
+        """The CronJob as deployed: with its run goes the artifact, through the server."""
+        runs = "/api/2.0/mlflow/runs"
+        keys: dict[str, str] = {}
+        for kind in ("old", "recent", "live"):
+            made = served.send("POST", f"{runs}/create", b'{"experiment_id": "0"}')["run"]["info"]
+            path = made["artifact_uri"].removeprefix("mlflow-artifacts:/")
+            served.send("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{path}/m", b"weights")
+            keys[kind] = f"artifacts/{path}/m"
+            if kind != "live":
+                run_id = json.dumps({"run_id": made["run_id"]}).encode()
+                served.send("POST", f"{runs}/delete", run_id)
+            if kind == "old":
+                past = (
+                    time.time() - 86_400 * (served.settings.kubernetes.retention.days + 1)
+                ) * 1e3
+                postgres.query(
+                    "runs",
+                    "UPDATE runs SET deleted_time = %s WHERE run_uuid = %s",
+                    int(past),
+                    made["run_id"],
+                )
+        done = served.retention.run("127.0.0.1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        listed = served.cloud.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        there = {item["Key"] for item in listed}
+        assert {kind for kind, key in keys.items() if key in there} == {"recent", "live"}
+        left = "SELECT count(*) FROM runs WHERE run_uuid = %s"
+        assert postgres.query("runs", left, keys["old"].split("/")[2]) == [(0,)]
+        assert postgres.query("runs", left, keys["recent"].split("/")[2]) == [(1,)]
 
     def test_it_goes_within_its_grace_period(self, served: Served) -> None:
         spec_seconds = 1 + served.settings.server.grace_seconds + 10

@@ -293,7 +293,14 @@ class TestJobs:
         )
         job = production.deployment.one("cloudrunv2/job:Job", "retention-job").inputs
         (container,) = job["template"]["template"]["containers"]
-        assert container["commands"][-2:] == ["--older-than", "30d"]
+        store = container["commands"][-1]
+        assert store.startswith("postgresql+psycopg://")
+        assert container["commands"] == [
+            *("python", "-m", "mlflow_platform_server", "gc", "--older-than", "30d"),
+            *("--database-login", "google", "--backend-store-uri", store),
+            # MLflow wants one in any case; artifacts are removed where they are.
+            *("--tracking-uri", store),
+        ]
         starter = production.deployment.one("cloudrunv2/jobIamMember:JobIamMember").inputs
         assert starter["member"] == (
             f"serviceAccount:mlflow-retention-test@{PROJECT}.iam.gserviceaccount.com"

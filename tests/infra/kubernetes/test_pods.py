@@ -165,9 +165,23 @@ class TestTheSchemaComesFirst:
         assert self.steps(BASIC)[-1][1][-2:] == ["tracking", "authentication"]
 
     def test_an_identity_takes_the_place_of_a_password(self) -> None:
-        (_, command), (_, check) = self.steps({**SMALL, "databaseAuthentication": "iam"})
+        values = {**SMALL, "databaseAuthentication": "iam"}
+        (first, grant), (_, command), (_, check) = self.steps(values)
+        assert (first, grant[:2], grant[-1]) == ("grant-login", ["python", "-c"], command[-1])
         assert command[4:8] == ["--schema-tuning", "on", "--database-login", "aws"]
         assert check[-2:] == ["aws", "tracking"]
+
+    def test_the_grant_alone_is_told_where_the_password_is(self) -> None:
+        values = {**SMALL, "databaseAuthentication": "iam"}
+        arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1"
+        deployed = deploy(stack(values), database_secret_arn=arn, database_password=None)
+        told = {
+            container["name"]: [
+                item["value"] for item in container["env"] if item["name"] == "DATABASE_SECRET_ARN"
+            ]
+            for container in containers(deployed.one("Job")["spec"]["template"]["spec"])
+        }
+        assert told == {"grant-login": [arn], "upgrade": [], "verify-head": []}
 
     def test_its_name_is_that_of_its_work(self) -> None:
         def name(**wiring: Any) -> str:
@@ -192,14 +206,32 @@ class TestRetention:
         deployed = deploy(stack({**EVERYTHING, "retentionDays": "45"}))
         spec = deployed.one("CronJob")["spec"]
         (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-        command = container["command"]
-        assert command[:6] == ["python", "-m", "mlflow", "gc", "--older-than", "45d"]
-        assert "http://mlflow.mlflow.svc.cluster.local:5000" in command
-        assert "--jobs" not in command
+        (server,) = deployed.one("Deployment")["spec"]["template"]["spec"]["containers"]
+        store = server["command"][server["command"].index("--backend-store-uri") + 1]
+        assert container["command"] == [
+            *("python", "-m", "mlflow_platform_server", "gc", "--older-than", "45d"),
+            *("--backend-store-uri", store),
+            *("--tracking-uri", "http://mlflow.mlflow.svc.cluster.local:5000"),
+            *("--artifacts-destination", "s3://mlops-platform-prod-mlflow-artifacts-123456789012"),
+        ]
         assert spec["schedule"] == "0 3 * * 0"
         assert spec["concurrencyPolicy"] == "Forbid"
         names = [item["name"] for item in container["env"]]
         assert {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"} <= set(names)
+
+    def test_it_logs_in_as_the_server_does(self) -> None:
+        values = {**SMALL, "retentionSchedule": "0 3 * * 0", "databaseAuthentication": "iam"}
+        spec = deploy(stack(values)).one("CronJob")["spec"]["jobTemplate"]["spec"]["template"]
+        command = spec["spec"]["containers"][0]["command"]
+        assert command[command.index("--database-login") + 1] == "aws"
+
+    def test_artifacts_that_bypass_the_server_are_removed_where_they_are(self) -> None:
+        values = {**SMALL, "retentionSchedule": "0 3 * * 0", "serveArtifacts": "false"}
+        spec = deploy(stack(values)).one("CronJob")["spec"]["jobTemplate"]["spec"]["template"]
+        command = spec["spec"]["containers"][0]["command"]
+        tracking = command[command.index("--tracking-uri") + 1]
+        assert tracking == command[command.index("--backend-store-uri") + 1]
+        assert "--artifacts-destination" not in command
 
 
 class TestWhereTheDatabaseIs:
