@@ -11,7 +11,12 @@ from pathlib import Path
 
 from simulated_cloud.kubernetes import RELEASE, schema_extract
 from simulated_cloud.kubernetes.control_plane import ControlPlane, ControlPlaneError
-from simulated_cloud.kubernetes.control_plane_build import BuildError, build, is_built
+from simulated_cloud.kubernetes.control_plane_build import (
+    BuildError,
+    build,
+    is_built,
+    programs_folder,
+)
 
 STATE = Path(".state/kubernetes")
 
@@ -34,11 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(plane: ControlPlane, options: argparse.Namespace) -> int:
-    del options
-    if not is_built(plane.programs):
+    del plane, options
+    programs = programs_folder()
+    if not is_built(programs):
         _say(f"Building Kubernetes {RELEASE}, etcd and kwok (about six minutes on two cores)")
         started = time.monotonic()
-        build(plane.programs)
+        build(programs)
         _say(f"Built in {time.monotonic() - started:.0f} s")
     return 0
 

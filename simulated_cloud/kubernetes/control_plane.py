@@ -24,7 +24,7 @@ import psutil
 from simulated_cloud.kubernetes import kubeconfig
 from simulated_cloud.kubernetes.api_client import ApiClient, ApiError
 from simulated_cloud.kubernetes.certificates import ADMIN, Credentials, make_credentials
-from simulated_cloud.kubernetes.control_plane_build import MODULE, PROGRAMS
+from simulated_cloud.kubernetes.control_plane_build import MODULE, PROGRAMS, programs_folder
 from simulated_cloud.kubernetes.nodes import make_nodes
 
 START_SECONDS = 120.0
@@ -43,11 +43,6 @@ class ControlPlane:
     """A control plane's place on this machine."""
 
     state: Path
-
-    @property
-    def programs(self) -> Path:
-        """Where the programs are built."""
-        return self.state / "bin"
 
     @property
     def kubeconfig(self) -> Path:
@@ -160,7 +155,10 @@ class ControlPlane:
         self._wait("kube-controller-manager", lambda: client.find(account) is not None)
 
     def _launch(self, name: str, flags: Mapping[str, str]) -> None:
-        command = [str(self.programs / name), *(f"--{key}={value}" for key, value in flags.items())]
+        command = [
+            str(programs_folder() / name),
+            *(f"--{key}={value}" for key, value in flags.items()),
+        ]
         log = self._run / f"{name}.log"
         with log.open("wb") as output:
             started = subprocess.Popen(

@@ -2,8 +2,8 @@
 
 Owns what is built from what and when that has to be done anew: `control_plane/go.mod` pins every
 module, Kubernetes' own staging modules replaced by their published versions, and `go.sum` holds
-their hashes. The first build compiles for minutes; afterwards the programs lie in the state folder,
-beside a note of what they were built from.
+their hashes. The first build compiles for minutes; afterwards the programs lie in the user's cache,
+for every checkout, beside a note of what they were built from.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ LINKER_FLAGS = (
 
 class BuildError(Exception):
     """The control plane cannot be had here; the message says why in one sentence."""
+
+
+def programs_folder() -> Path:
+    """Where the programs are kept: outside every checkout, since none of them is made of one."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "mlflow-platform" / f"kubernetes-{RELEASE}"
 
 
 def is_built(folder: Path) -> bool:

@@ -1,25 +1,21 @@
-"""A control plane of the test's own, where its programs are built."""
+"""A control plane of the tests' own, where its programs are built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from simulated_cloud.file_store import FileStore
 from simulated_cloud.kubernetes.api_client import ApiClient
 from simulated_cloud.kubernetes.control_plane import ControlPlane
-from simulated_cloud.kubernetes.control_plane_build import is_built
+from simulated_cloud.kubernetes.control_plane_build import is_built, programs_folder
 from simulated_cloud.kubernetes.package import VARIABLE, KubernetesPackage
 from simulated_cloud.resource_provider import serve
 from tests.simulated_cloud.desk import Desk
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ControlPlane(ROOT / ".state" / "kubernetes").programs
-
 needs_control_plane = pytest.mark.skipif(
-    not is_built(PROGRAMS),
+    not is_built(programs_folder()),
     reason="no Kubernetes control plane is built here: `make kubernetes` builds it (needs Go)",
 )
 
@@ -27,10 +23,9 @@ needs_control_plane = pytest.mark.skipif(
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane that began empty, for all tests of the session."""
-    if not is_built(PROGRAMS):
+    if not is_built(programs_folder()):
         pytest.skip("no Kubernetes control plane is built here: `make kubernetes` builds it")
     plane = ControlPlane(tmp_path_factory.mktemp("kubernetes"))
-    plane.programs.symlink_to(PROGRAMS)
     plane.start()
     try:
         yield plane
