@@ -65,6 +65,10 @@ class ResourceType(Generic[CloudT]):
     """Inputs (`name`, `vpcConfig.subnetIds`) that cannot change in place; `*` for all of them."""
     ordered: ClassVar[frozenset[str]] = frozenset()
     """Lists whose order means something."""
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+    """Parts of an input (`vpcConfig.vpcId`) that the cloud fills in where the program does not."""
+    follows: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Outputs that a change of these inputs changes: unknown in the preview of that change."""
     secret_outputs: ClassVar[frozenset[str]] = frozenset()
     kept: ClassVar[frozenset[str]] = frozenset()
     """Inputs that no API gives back: a refresh keeps what the state says."""
@@ -175,14 +179,21 @@ class ResourceType(Generic[CloudT]):
     def planned(self, inputs: Properties) -> Properties:
         """Return what a preview can say of the outputs of a resource to be created."""
         unknown = dict.fromkeys(self.schema.outputs, UNKNOWN)
-        return self._hidden({**unknown, **self.defaults, **inputs, "id": UNKNOWN})
+        given = {**self.defaults, **inputs}
+        return self._hidden({**unknown, **self._with_filled_in(given, {}), "id": UNKNOWN})
 
     def planned_update(self, olds: Properties, inputs: Properties) -> Properties:
         """Return what a preview can say of the outputs of a resource to be changed."""
         dropped = {key for key in self.schema.inputs if key not in inputs}
         stays = {k: v for k, v in olds.items() if k not in dropped or k not in self.defaults}
         returned = {k: v for k, v in self.defaults.items() if k in dropped}
-        return self._hidden({**stays, **returned, **inputs})
+        unknown = {
+            output: UNKNOWN
+            for output, names in self.follows.items()
+            if any(olds.get(name) != inputs.get(name) for name in names)
+        }
+        given = self._with_filled_in(inputs, olds)
+        return self._hidden({**stays, **returned, **unknown, **given})
 
     def outputs(self, inputs: Properties, read: Properties, identity: str) -> Properties:
         """Return the outputs: what was read, in the program's words where they mean the same."""
@@ -212,6 +223,18 @@ class ResourceType(Generic[CloudT]):
             elif read[key] is not None:
                 found[key] = hide(read[key], wanted)
         return found
+
+    def _with_filled_in(self, inputs: Properties, olds: Properties) -> Properties:
+        """Return inputs with what the cloud has filled in, or will."""
+        filled = dict(inputs)
+        for path in self.filled_in:
+            name, _, part = path.partition(".")
+            given = filled.get(name)
+            if isinstance(given, dict) and part not in given:
+                kept = olds.get(name)
+                old = kept.get(part, UNKNOWN) if isinstance(kept, dict) else UNKNOWN
+                filled[name] = {**given, part: old}
+        return filled
 
     def _hidden(self, outputs: Properties) -> Properties:
         return {k: _secret(v) if k in self.secret_outputs else v for k, v in outputs.items()}

@@ -115,6 +115,11 @@ class AwsType(ResourceType[AwsCloud]):
                 if code(error) not in self.missing:
                     raise
 
+    def planned_update(self, olds: Properties, inputs: Properties) -> Properties:
+        """Tags are the program's alone: none are left where it names none."""
+        named = {k: v for k, v in olds.items() if k not in ("tags", "tagsAll") or k in inputs}
+        return super().planned_update(named, inputs)
+
     def added_inputs(self, call: Call[AwsCloud], inputs: Properties) -> Properties:
         """Add what the resource's tags are, the provider's default tags included."""
         if "tagsAll" not in self.schema.outputs or "tags" not in self.schema.inputs:
@@ -174,6 +179,11 @@ def explain(error: Exception) -> str | None:
 def key_value(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
     """Return tags as most services take them."""
     return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+
+
+def tags_of(inputs: Properties) -> dict[str, Any]:
+    """Return the argument for a resource's tags; services that take a list refuse an empty one."""
+    return {"Tags": key_value(inputs["tagsAll"])} if inputs.get("tagsAll") else {}
 
 
 def from_key_value(tags: Any) -> dict[str, str]:

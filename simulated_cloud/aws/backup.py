@@ -156,6 +156,7 @@ class Plan(AwsType):
     token = "aws:backup/plan:Plan"
     title = "Backup Plan"
     missing = frozenset({"ResourceNotFoundException"})
+    follows: ClassVar = {"version": ("rules",)}
     replace_on = frozenset({"name"})
     name_property = "name"
 

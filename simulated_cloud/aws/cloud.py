@@ -39,11 +39,11 @@ class MotoAccount:
         self.endpoint = endpoint
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str], Any] = {}
-        core = botocore.session.Session()
-        # Neither ~/.aws nor variables such as AWS_PROFILE are read.
+        # Neither ~/.aws nor variables such as AWS_PROFILE are read: a profile that is named must
+        # exist, so it is looked for nowhere.
+        core = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
         core.set_config_variable("config_file", "/dev/null")
         core.set_config_variable("credentials_file", "/dev/null")
-        core.set_config_variable("profile", None)
         self._session: Any = boto3.Session(
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,

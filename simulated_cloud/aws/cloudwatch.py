@@ -166,80 +166,6 @@ class MetricAlarm(AwsType):
         aws.client("cloudwatch").put_metric_alarm(**arguments, **tags)
 
 
-class CompositeAlarm(AwsType):
-    """aws.cloudwatch.CompositeAlarm."""
-
-    token = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
-    title = "CloudWatch Composite Alarm"
-    missing = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
-    defaults: ClassVar = {"actionsEnabled": True}
-    replace_on = frozenset({"alarmName", "actionsEnabled"})
-    name_property = "alarmName"
-    unsupported = frozenset({"actionsSuppressor"})
-    _spelled: ClassVar = {
-        "alarmName": "AlarmName",
-        "alarmDescription": "AlarmDescription",
-        "alarmRule": "AlarmRule",
-        "actionsEnabled": "ActionsEnabled",
-        "alarmActions": "AlarmActions",
-        "okActions": "OKActions",
-        "insufficientDataActions": "InsufficientDataActions",
-    }
-
-    def make(self, aws: AwsCloud, inputs: Properties) -> str:
-        """Create the alarm over alarms that are there."""
-        self._put(aws, inputs)
-        return inputs["alarmName"]
-
-    def find(self, aws: AwsCloud, identity: str, known: Properties) -> Properties | None:
-        """Return the alarm."""
-        answer = aws.client("cloudwatch").describe_alarms(
-            AlarmNames=[identity], AlarmTypes=["CompositeAlarm"]
-        )
-        if not answer["CompositeAlarms"]:
-            return None
-        alarm = answer["CompositeAlarms"][0]
-        arn = alarm["AlarmArn"]
-        tags = aws.client("cloudwatch").list_tags_for_resource(ResourceARN=arn)["Tags"]
-        found = {name: alarm.get(key) for name, key in self._spelled.items()}
-        return {**found, "arn": arn, "tagsAll": from_key_value(tags)}
-
-    def change(
-        self,
-        aws: AwsCloud,
-        identity: str,
-        olds: Properties,
-        news: Properties,
-        changed: frozenset[str],
-    ) -> None:
-        """Write the alarm anew."""
-        self._put(aws, news)
-
-    def retag(
-        self, aws: AwsCloud, identity: str, state: Properties, gone: list[str], tags: dict[str, str]
-    ) -> None:
-        """Write tags."""
-        retag_alarm(aws, identity, gone, tags)
-
-    def remove(self, aws: AwsCloud, identity: str, state: Properties) -> None:
-        """Delete the alarm."""
-        if self.find(aws, identity, {}) is not None:
-            aws.client("cloudwatch").delete_alarms(AlarmNames=[identity])
-
-    def _put(self, aws: AwsCloud, inputs: Properties) -> None:
-        see_topics(aws, inputs)
-        for name in re.findall(
-            r'(?:ALARM|OK|INSUFFICIENT_DATA)\("?([^")]+)"?\)', inputs["alarmRule"]
-        ):
-            if _alarm(aws, name.rpartition(":alarm:")[2] or name) is None:
-                raise Refusal(
-                    f"ValidationError: AlarmRule must not contain invalid alarm names: {name}"
-                )
-        spelled = {k: inputs[n] for n, k in self._spelled.items() if inputs.get(n) is not None}
-        tags = {"Tags": key_value(inputs["tagsAll"])} if inputs.get("tagsAll") else {}
-        aws.client("cloudwatch").put_composite_alarm(**spelled, **tags)
-
-
 class Dashboard(AwsType):
     """aws.cloudwatch.Dashboard."""
 
@@ -388,4 +314,4 @@ def _query_of(query: Any) -> Properties:
     return found
 
 
-TYPES = (MetricAlarm, CompositeAlarm, Dashboard)
+TYPES = (MetricAlarm, Dashboard)

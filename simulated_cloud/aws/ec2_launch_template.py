@@ -103,7 +103,10 @@ class LaunchTemplate(Ec2Type):
     def find(self, aws: AwsCloud, identity: str, known: Properties) -> Properties | None:
         """Return the template in its newest version."""
         ec2 = aws.client("ec2")
-        template = ec2.describe_launch_templates(LaunchTemplateIds=[identity])["LaunchTemplates"][0]
+        found = ec2.describe_launch_templates(LaunchTemplateIds=[identity])["LaunchTemplates"]
+        if not found:
+            return None
+        template = found[0]
         newest = ec2.describe_launch_template_versions(
             LaunchTemplateId=identity, Versions=[str(template["LatestVersionNumber"])]
         )["LaunchTemplateVersions"][0]
@@ -161,12 +164,14 @@ class LaunchTemplate(Ec2Type):
         aws.client("ec2").delete_launch_template(LaunchTemplateId=identity)
 
     def planned_update(self, olds: Properties, inputs: Properties) -> Properties:
-        """Say that the newest version will be another one."""
+        """Say that the newest version, and a default that follows it, will be others."""
         from simulated_cloud.property_values import UNKNOWN
 
         planned = super().planned_update(olds, inputs)
-        tags_only = all(olds.get(name) == inputs.get(name) for name in _DATA)
-        return planned if tags_only else {**planned, "latestVersion": UNKNOWN}
+        if all(olds.get(name) == inputs.get(name) for name in _DATA):
+            return planned  # tags alone
+        default = {"defaultVersion": UNKNOWN} if inputs.get("updateDefaultVersion") else {}
+        return {**planned, "latestVersion": UNKNOWN, **default}
 
     @staticmethod
     def _data(inputs: Properties) -> Any:

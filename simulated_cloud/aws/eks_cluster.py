@@ -50,6 +50,7 @@ class Cluster(AwsType):
             "accessConfig.bootstrapClusterCreatorAdminPermissions",
         }
     )
+    filled_in = frozenset({"vpcConfig.clusterSecurityGroupId", "vpcConfig.vpcId"})
     name_property = "name"
     name_length = 100
     kept = frozenset({"bootstrapSelfManagedAddons", "defaultAddonsToRemoves", "forceUpdateVersion"})

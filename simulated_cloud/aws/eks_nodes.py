@@ -1,12 +1,14 @@
 """EKS managed node groups.
 
 Owns what EKS asks of them: a role that EC2 may assume, a launch template that is there, numbers
-that are in order, a version no newer than the cluster's.
+that are in order, a version no newer than the cluster's; and the names made of a prefix.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from simulated_cloud.aws.aws_type import AwsType
@@ -40,17 +42,18 @@ class NodeGroup(AwsType):
     replace_on = frozenset(
         {
             *("amiType", "capacityType", "clusterName", "diskSize", "instanceTypes"),
-            *("nodeGroupName", "nodeRoleArn", "subnetIds", "remoteAccess", "launchTemplate.id"),
-            "launchTemplate.name",
+            *("nodeGroupName", "nodeGroupNamePrefix", "nodeRoleArn", "subnetIds"),
+            *("remoteAccess", "launchTemplate.id", "launchTemplate.name"),
         }
     )
     name_property = "nodeGroupName"
     name_length = 63
     kept = frozenset({"forceUpdateVersion"})
-    unsupported = frozenset({"nodeGroupNamePrefix", "remoteAccess"})
+    unsupported = frozenset({"remoteAccess"})
 
     def check(self, call: Call[AwsCloud], inputs: Properties) -> Iterable[InputProblem]:
         """Yield what EKS refuses without a look at the account."""
+        yield from _check_names(inputs)
         scaling = inputs.get("scalingConfig") or {}
         numbers: list[Any] = [scaling.get(k) for k in ("minSize", "desiredSize", "maxSize")]
         least, wanted, most = numbers
@@ -92,6 +95,7 @@ class NodeGroup(AwsType):
         """Create the nodes."""
         self._see(aws, inputs)
         eks, cluster = aws.client("eks"), inputs["clusterName"]
+        name = inputs.get("nodeGroupName") or f"{inputs['nodeGroupNamePrefix']}{_unique_suffix()}"
         optional = {
             "amiType": inputs.get("amiType"),
             "capacityType": inputs.get("capacityType"),
@@ -105,7 +109,7 @@ class NodeGroup(AwsType):
         version = inputs.get("version") or eks.describe_cluster(name=cluster)["cluster"]["version"]
         eks.create_nodegroup(
             clusterName=cluster,
-            nodegroupName=inputs["nodeGroupName"],
+            nodegroupName=name,
             nodeRole=inputs["nodeRoleArn"],
             scalingConfig=inputs["scalingConfig"],
             subnets=inputs["subnetIds"],
@@ -113,11 +117,11 @@ class NodeGroup(AwsType):
             version=version,
             **{key: value for key, value in optional.items() if value is not None},
         )
-        model = self._model(aws, cluster, inputs["nodeGroupName"])
+        model = self._model(aws, cluster, name)
         model.launch_template = inputs.get("launchTemplate")
         model.update_config = inputs.get("updateConfig") or {"maxUnavailable": 1}
         model.node_repair_config = inputs.get("nodeRepairConfig")
-        return f"{cluster}:{inputs['nodeGroupName']}"
+        return f"{cluster}:{name}"
 
     def find(self, aws: AwsCloud, identity: str, known: Properties) -> Properties | None:
         """Return the node group."""
@@ -220,4 +224,31 @@ class NodeGroup(AwsType):
             )
 
 
+def _check_names(inputs: Properties) -> Iterable[InputProblem]:
+    """Yield names that are two or too long; a prefix leaves room for what is added to it."""
+    prefix = inputs.get("nodeGroupNamePrefix")
+    if prefix is None:
+        return
+    if "nodeGroupName" in inputs:
+        yield InputProblem(
+            "nodeGroupNamePrefix",
+            "Conflicting configuration arguments: "
+            '"node_group_name_prefix": conflicts with node_group_name',
+        )
+    longest = 63 - len(_unique_suffix())
+    if len(prefix) > longest:
+        yield InputProblem(
+            "nodeGroupNamePrefix",
+            "expected length of node_group_name_prefix to be in the range "
+            f"(0 - {longest}), got {prefix}",
+        )
+
+
+def _unique_suffix() -> str:
+    """Return what the real provider adds to a prefix: the time to 0.1 ms, and a count."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d%H%M%S}{now.microsecond // 100:04d}{next(_count) & 0xFFFFFFFF:08x}"
+
+
+_count = itertools.count(1)
 TYPES = (NodeGroup,)

@@ -156,6 +156,7 @@ class Alias(AwsType):
     title = "KMS Alias"
     missing = frozenset({"NotFoundException"})
     replace_on = frozenset({"name", "namePrefix"})
+    follows: ClassVar = {"targetKeyArn": ("targetKeyId",)}
     name_property = "name"
     unsupported = frozenset({"namePrefix"})
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from simulated_cloud.aws.aws_type import AwsType, from_key_value, key_value
+from simulated_cloud.aws.aws_type import AwsType, from_key_value, key_value, tags_of
 from simulated_cloud.aws.cloud import AwsCloud
 from simulated_cloud.errors import InputProblem, Refusal
 from simulated_cloud.property_values import Properties
@@ -137,7 +137,7 @@ class LoadBalancer(LbType):
             Scheme="internal" if inputs["internal"] else "internet-facing",
             Type=inputs["loadBalancerType"],
             IpAddressType=inputs["ipAddressType"],
-            Tags=key_value(inputs.get("tagsAll")),
+            **tags_of(inputs),
             **groups,
         )["LoadBalancers"][0]["LoadBalancerArn"]
         self._attribute(aws, arn, inputs, ATTRIBUTES.keys() | {"accessLogs"})
@@ -328,7 +328,7 @@ class TargetGroup(LbType):
         arn = lb.create_target_group(
             Name=inputs["name"],
             TargetType=inputs["targetType"],
-            Tags=key_value(inputs.get("tagsAll")),
+            **tags_of(inputs),
             **{key: value for key, value in optional.items() if value},
             **self._health_check(inputs),
         )["TargetGroups"][0]["TargetGroupArn"]

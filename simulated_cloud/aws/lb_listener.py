@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from simulated_cloud.aws.aws_type import AwsType, key_value
+from simulated_cloud.aws.aws_type import AwsType, tags_of
 from simulated_cloud.aws.cloud import AwsCloud
 from simulated_cloud.aws.iam_names import check_arn
 from simulated_cloud.aws.lb import LbType
+from simulated_cloud.aws.moto_memory import moto_backend
 from simulated_cloud.aws.spelling import camel, pascal
 from simulated_cloud.errors import InputProblem, Refusal
 from simulated_cloud.property_values import Properties
@@ -73,7 +74,7 @@ class Listener(LbType):
     def make(self, aws: AwsCloud, inputs: Properties) -> str:
         """Create the listener on a port that is free."""
         lb, balancer = aws.client("elbv2"), inputs["loadBalancerArn"]
-        self._see(inputs)
+        self._see(aws, inputs)
         for other in lb.describe_listeners(LoadBalancerArn=balancer)["Listeners"]:
             if other["Port"] == inputs.get("port"):
                 raise Refusal(
@@ -83,7 +84,7 @@ class Listener(LbType):
         answer = lb.create_listener(
             LoadBalancerArn=balancer,
             DefaultActions=api_actions(inputs["defaultActions"]),
-            Tags=key_value(inputs.get("tagsAll")),
+            **tags_of(inputs),
             **self._arguments(inputs),
         )
         return answer["Listeners"][0]["ListenerArn"]
@@ -115,7 +116,7 @@ class Listener(LbType):
         changed: frozenset[str],
     ) -> None:
         """Change the listener."""
-        self._see(news)
+        self._see(aws, news)
         aws.client("elbv2").modify_listener(
             ListenerArn=identity,
             DefaultActions=api_actions(news["defaultActions"]),
@@ -129,8 +130,10 @@ class Listener(LbType):
             lb.delete_listener(ListenerArn=identity)
 
     @staticmethod
-    def _see(inputs: Properties) -> None:
-        if inputs.get("protocol") in ("HTTPS", "TLS") and not inputs.get("certificateArn"):
+    def _see(aws: AwsCloud, inputs: Properties) -> None:
+        if inputs.get("certificateArn"):
+            _see_certificate(aws, inputs["certificateArn"])
+        elif inputs.get("protocol") in ("HTTPS", "TLS"):
             raise Refusal("ValidationError: A certificate must be specified for HTTPS listeners")
 
     @staticmethod
@@ -143,6 +146,22 @@ class Listener(LbType):
         if inputs.get("certificateArn"):
             arguments["Certificates"] = [{"CertificateArn": inputs["certificateArn"]}]
         return {key: value for key, value in arguments.items() if value is not None}
+
+
+def _see_certificate(aws: AwsCloud, arn: str) -> None:
+    """Take a certificate of the account and region for there: none is made by a stack.
+
+    moto looks for it; what it finds is made now, under the name that the program gives.
+    """
+    if not arn.startswith(aws.arn("acm", "certificate/")):
+        raise Refusal(f"CertificateNotFound: Certificate ARN '{arn}' not found")
+    backend = moto_backend(aws, "acm")
+    if arn not in backend._certificates:
+        made = backend._certificates.pop(
+            backend.request_certificate("simulated.example", "", [], [])
+        )
+        made.arn = arn
+        backend._certificates[arn] = made
 
 
 class ListenerRule(LbType):
@@ -192,7 +211,7 @@ class ListenerRule(LbType):
             Priority=priority,
             Conditions=_api_conditions(inputs["conditions"]),
             Actions=api_actions(inputs["actions"]),
-            Tags=key_value(inputs.get("tagsAll")),
+            **tags_of(inputs),
         )
         return answer["Rules"][0]["RuleArn"]
 

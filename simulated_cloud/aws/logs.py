@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from simulated_cloud.aws.aws_type import AwsType
 from simulated_cloud.aws.cloud import AwsCloud
 from simulated_cloud.aws.kms import see_key
+from simulated_cloud.aws.moto_memory import moto_backend
 from simulated_cloud.errors import InputProblem
 from simulated_cloud.property_values import Properties
 from simulated_cloud.resource_type import Call
@@ -109,10 +110,8 @@ class LogGroup(AwsType):
                 logs.delete_retention_policy(logGroupName=identity)
         if "kmsKeyId" in changed:
             see_key(aws, news.get("kmsKeyId"))
-            if news.get("kmsKeyId"):
-                logs.associate_kms_key(logGroupName=identity, kmsKeyId=news["kmsKeyId"])
-            else:
-                logs.disassociate_kms_key(logGroupName=identity)
+            # moto has neither AssociateKmsKey nor DisassociateKmsKey.
+            moto_backend(aws, "logs").groups[identity].kms_key_id = news.get("kmsKeyId")
 
     def retag(
         self, aws: AwsCloud, identity: str, state: Properties, gone: list[str], tags: dict[str, str]
@@ -167,7 +166,8 @@ class LogMetricFilter(AwsType):
         news: Properties,
         changed: frozenset[str],
     ) -> None:
-        """Write the filter anew."""
+        """Write the filter anew; moto would keep the old one beside it."""
+        self.remove(aws, identity, olds)
         self._put(aws, news)
 
     def remove(self, aws: AwsCloud, identity: str, state: Properties) -> None:

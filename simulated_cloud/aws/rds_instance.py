@@ -107,6 +107,10 @@ class Instance(AwsType):
             *("finalSnapshotIdentifier", "password", "skipFinalSnapshot"),
         }
     )
+    follows: ClassVar = {
+        "engineVersionActual": ("engineVersion",),
+        "parameterGroupName": ("engineVersion",),
+    }
     secret_outputs = frozenset({"password"})
     unsupported = frozenset(
         {
@@ -368,6 +372,8 @@ def _see(aws: AwsCloud, inputs: Properties) -> None:
     group = inputs.get("parameterGroupName")
     if group and not group.startswith("default.") and inputs.get("engineVersion"):
         found = aws.client("rds").describe_db_parameter_groups(DBParameterGroupName=group)
+        if not found["DBParameterGroups"]:
+            raise Refusal(f"DBParameterGroupNotFound: DBParameterGroup not found: {group}")
         family = found["DBParameterGroups"][0]["DBParameterGroupFamily"]
         major = str(inputs["engineVersion"]).partition(".")[0]
         if family != f"postgres{major}":

@@ -341,6 +341,16 @@ class BucketReplicationConfig(BucketPart):
         configuration = {"Role": inputs["role"], "Rules": pascal(inputs["rules"], self.irregular)}
         s3.put_bucket_replication(Bucket=inputs["bucket"], ReplicationConfiguration=configuration)
 
+    def find(self, aws: AwsCloud, identity: str, known: Properties) -> Properties | None:
+        """Return the rules; moto keeps of deletions what was written and tells another thing."""
+        found = super().find(aws, identity, known)
+        if found is not None:
+            written = backend_bucket(aws, identity).replication["Rule"]
+            for rule, kept in zip(found["rules"], written, strict=True):
+                deletions = kept.get("DeleteMarkerReplication") or {"Status": "Disabled"}
+                rule["deleteMarkerReplication"] = camel(deletions, self.irregular)
+        return found
+
     def get(self, answer: Any) -> Properties | None:
         """Return the rules."""
         configuration = answer["ReplicationConfiguration"]

@@ -207,7 +207,17 @@ class Desk:
 
     @staticmethod
     def assert_foreseen(planned: dict[str, Any], applied: dict[str, Any]) -> None:
-        """What a preview claims to know must come true."""
+        """What a preview claims to know must come true; the cloud may add to it."""
         for key, value in planned.items():
-            if not contains_unknown(value) and key in applied and key != "id":
-                assert applied[key] == value, key
+            if key in applied and key != "id":
+                assert _within(value, applied[key]), f"{key}: {value}, then {applied[key]}"
+
+
+def _within(planned: Any, applied: Any) -> bool:
+    """Whether all that is planned, as far as it is known, is so."""
+    if isinstance(planned, dict) and isinstance(applied, dict):
+        return all(_within(value, applied.get(key)) for key, value in planned.items())
+    if isinstance(planned, list) and isinstance(applied, list):
+        pairs = zip(planned, applied, strict=False)
+        return len(planned) == len(applied) and all(_within(*pair) for pair in pairs)
+    return contains_unknown(planned) or planned == applied

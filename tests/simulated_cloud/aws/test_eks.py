@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from local_engine.property_values import UNKNOWN
 from simulated_cloud import SimulatedCloud
 from tests.simulated_cloud.aws import account
 from tests.simulated_cloud.desk import Desk, Refused, Resource
@@ -101,6 +103,25 @@ class TestCluster:
             aws.create(CLUSTER, **{**place, "name": "wrong", "vpcConfig": one})
 
 
+class TestPreview:
+    """What the cloud fills in is unknown before it is there, and known afterwards."""
+
+    def test_the_group_that_eks_makes(self, aws: Desk, place: dict[str, Any]) -> None:
+        urn = f"urn:pulumi:dev::test::{CLUSTER}::foreseen"
+        inputs = aws.check(urn, {}, {"name": "foreseen", "version": "1.34", **place})
+        planned = aws.client.create(aws.state(urn, CLUSTER, inputs), preview=True).outputs
+        assert planned["vpcConfig"]["clusterSecurityGroupId"] == UNKNOWN
+        assert planned["vpcConfig"]["subnetIds"] == place["vpcConfig"]["subnetIds"]
+        cluster = aws.create(CLUSTER, **{"name": "foreseen", "version": "1.34", **place})
+        urn = cluster.state.urn
+        newer = aws.check(urn, cluster.state.inputs, {**inputs, "version": "1.35"})
+        news = aws.state(urn, CLUSTER, newer)
+        planned = aws.client.update(cluster.state, news, [], preview=True).outputs
+        for name in ("clusterSecurityGroupId", "vpcId"):
+            assert planned["vpcConfig"][name] == cluster["vpcConfig"][name]
+        cluster.delete()
+
+
 class TestNodes:
     """Nodes join a cluster with a role and a template that are there."""
 
@@ -156,6 +177,23 @@ class TestNodes:
     ) -> None:
         with pytest.raises(Refused, match=words):
             aws.create(NODES, **{**nodes, **inputs})
+
+    def test_a_name_made_of_a_prefix(self, aws: Desk, nodes: dict[str, Any]) -> None:
+        """Two groups of one prefix stand side by side: one can be replaced by the other."""
+        inputs = account.without(nodes, "nodeGroupName")
+        groups = [aws.create(NODES, **inputs, nodeGroupNamePrefix="mlops-") for _ in range(2)]
+        names = {group["nodeGroupName"] for group in groups}
+        assert len(names) == 2
+        assert all(re.fullmatch(r"mlops-[0-9]{18}[0-9a-f]{8}", name) for name in names)
+        assert groups[0].replaced_by(**inputs, nodeGroupNamePrefix="other-") == {
+            "nodeGroupNamePrefix"
+        }
+        with pytest.raises(Refused, match=r"in the range \(0 - 37\), got p{38}"):
+            aws.create(NODES, **inputs, nodeGroupNamePrefix="p" * 38)
+        with pytest.raises(Refused, match="conflicts with node_group_name"):
+            aws.create(NODES, **nodes, nodeGroupNamePrefix="mlops-")
+        for group in groups:
+            group.delete()
 
     def test_a_role_of_another_service(self, aws: Desk, nodes: dict[str, Any]) -> None:
         wrong = account.role(aws, "eks.amazonaws.com")["arn"]
