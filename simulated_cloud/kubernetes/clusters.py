@@ -21,6 +21,7 @@ from simulated_cloud.kubernetes.object_kinds import Kind, custom_resource_defini
 
 Manifest = dict[str, Any]
 MANAGER = "pulumi-kubernetes"
+ALWAYS_THERE = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 POLL_SECONDS = 0.1
 DELETE_SECONDS = 300.0
 
@@ -91,7 +92,7 @@ class StoredCluster:
         """Keep the object as it is."""
         metadata = manifest["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        if kind.namespaced and namespace != "default":
+        if kind.namespaced and namespace not in ALWAYS_THERE:
             space = self._store.get(self._section("v1", "Namespace"), namespace)
             if space is None:
                 raise Refusal(f'namespaces "{namespace}" not found')

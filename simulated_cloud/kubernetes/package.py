@@ -19,7 +19,7 @@ import yaml
 
 from simulated_cloud.errors import InputProblem
 from simulated_cloud.file_store import FileStore
-from simulated_cloud.kubernetes import kubeconfig
+from simulated_cloud.kubernetes import helm_release, kubeconfig
 from simulated_cloud.kubernetes.api_client import ApiClient, ApiError
 from simulated_cloud.kubernetes.clusters import Cluster, RealCluster, StoredCluster
 from simulated_cloud.kubernetes.object_kinds import kind_of
@@ -72,8 +72,10 @@ class KubernetesPackage(Package):
         return None
 
     def resource_type(self, token: str) -> ResourceType[Any]:
-        """The type of `kubernetes:apps/v1:Deployment`, or of a custom resource."""
+        """The type of `kubernetes:apps/v1:Deployment`, of a custom resource or a Helm release."""
         _, module, name = token.split(":", 2)
+        if (module, name) == (helm_release.MODULE, helm_release.NAME):
+            return helm_release.HelmRelease()
         return ObjectType(kind_of(module.removeprefix("core/"), name))
 
 

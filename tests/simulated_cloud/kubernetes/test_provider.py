@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.simulated_cloud.desk import Desk, Refused
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
 @pytest.fixture
@@ -292,3 +293,60 @@ class TestClustersAreApart:
             assert [item["data"]["who"] for item in made] == ["one", "other"]
             made[0].delete()
             assert made[1].drift() == {}
+
+
+class TestHelmRelease:
+    """A release is noted in its namespace; no chart is fetched."""
+
+    INPUTS: ClassVar[dict[str, Any]] = {
+        "chart": "aws-load-balancer-controller",
+        "version": "1.17.1",
+        "namespace": "team",
+        "repositoryOpts": {"repo": "https://aws.github.io/eks-charts"},
+        "values": {"clusterName": "mlops", "enableWaf": False, "serviceAccount": {"name": "x"}},
+        "atomic": True,
+        "timeout": 300,
+    }
+
+    def test_life(self, desk: Desk, store: FileStore) -> None:
+        inputs = {**self.INPUTS, "name": "controller"}
+        release = desk.make(RELEASE, "it", inputs)
+        assert release.id == "team/controller"
+        assert release["status"]["status"] == "deployed"
+        assert release["status"]["revision"] == 1
+        values = {**self.INPUTS["values"], "enableWaf": True}
+        checked = {**inputs, "values": values}
+        assert release.plan(**checked).changes == "some"
+        assert release.replaced_by(**{**inputs, "name": "other"}) == {"name"}
+        with pytest.raises(Refused, match="cannot re-use a name that is still in use"):
+            desk.make(RELEASE, "again", inputs)
+        (section,) = [name for name in store.kinds() if name.endswith("/Secret")]
+        store.remove(section, "team/sh.helm.release.v1.controller.v1")
+        assert release.drift() == {"": "gone"}
+
+    def test_uninstalled(self, desk: Desk, store: FileStore) -> None:
+        before = store.kinds()
+        desk.make(RELEASE, "it", {**self.INPUTS, "name": "controller"}).delete()
+        assert store.kinds() == before
+
+    def test_a_namespace_of_its_own(self, desk: Desk, store: FileStore) -> None:
+        inputs = {**self.INPUTS, "name": "operator", "namespace": "external-secrets"}
+        with pytest.raises(Refused, match='namespaces "external-secrets" not found'):
+            desk.make(RELEASE, "it", inputs)
+        desk.make(RELEASE, "it", {**inputs, "createNamespace": True})
+        (section,) = [name for name in store.kinds() if name.endswith("/Namespace")]
+        assert "external-secrets" in store.list(section)
+
+    @pytest.mark.parametrize(
+        ("inputs", "words"),
+        [
+            ({"name": "Upper"}, "invalid release name"),
+            ({"name": "n" * 54}, "must not be longer than 53"),
+            ({"version": "latest"}, "improper constraint: latest"),
+            ({"repositoryOpts": {"repo": "eks"}}, "could not find protocol handler for: eks"),
+            ({"chrt": "x"}, "chrt"),
+        ],
+    )
+    def test_refusals(self, desk: Desk, inputs: dict[str, Any], words: str) -> None:
+        with pytest.raises(Refused, match=words):
+            desk.make(RELEASE, "it", {**self.INPUTS, **inputs})
