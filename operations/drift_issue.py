@@ -125,7 +125,9 @@ def settle(github: GitHub, drift: Drift, *, seen_by: str = "") -> IssueReport:
     for item in duplicates:
         _close(github, item, f"#{_number(issue or {})} is about the same stack.")
     body = issue_body(drift, seen_by)
-    title = f"Drift: {drift.environment or drift.stack}"
+    title = f"Drift: {drift.stack}"
+    if drift.environment not in ("", drift.stack):
+        title += f" (environment {drift.environment})"
     if issue is None:
         _ensure_label(github)
         issue = github.post("/issues", {"title": title, "body": body, "labels": [LABEL]})
@@ -211,7 +213,7 @@ def _unsure(known: Mark | None, drift: Drift) -> list[str]:
 def _ended(drift: Drift, seen_by: str) -> str:
     missing = ", ".join(look.name for look in drift.not_looked_at)
     unseen = f" Not looked at: {missing}." if missing else ""
-    return f"The drift is over: {headline(drift)} ({drift.looked_at}){unseen}{_link(seen_by)}"
+    return f"The drift is over. {headline(drift)}{unseen} {drift.looked_at}{_link(seen_by)}"
 
 
 def _close(github: GitHub, issue: Document, why: str) -> None:

@@ -111,8 +111,8 @@ class TestLife:
         assert settle(drift()).document["action"] == "closed"
         assert issue["state"] == "closed"
         assert stand_in.comments_of(1)[2] == (
-            "The drift is over: No drift of dev: it is as it was deployed. "
-            "(2026-11-21T18:00:00+00:00)"
+            "The drift is over. No drift of dev: it is as it was deployed. "
+            "2026-11-21T18:00:00+00:00"
         )
 
         again = settle(drift()).document
@@ -124,6 +124,18 @@ class TestLife:
         settle(drift())
         assert settle(drift(BACKUP)).document["issue"] == 2
         assert [issue["state"] for issue in stand_in.issues] == ["closed", "open"]
+
+    def test_a_stack_that_is_not_called_as_its_environment(
+        self, operate: Operate, stand_in: StandIn, tmp_path: Path
+    ) -> None:
+        """`dev` and `gcp-dev` are both the environment dev, and have an issue each."""
+        for stack in ("dev", "gcp-dev"):
+            report = replace(drift(BACKUP), stack=stack)
+            (tmp_path / stack).write_text(json.dumps({"stack": stack, **report.document()}))
+            words = ("--stack", stack, "--report", str(tmp_path / stack))
+            assert operate("drift-issue", *words, environ=stand_in.environment).code == 0
+        titles = [issue["title"] for issue in stand_in.open]
+        assert titles == ["Drift: dev", "Drift: gcp-dev (environment dev)"]
 
     def test_another_value_is_a_change(self, settle: Settle, stand_in: StandIn) -> None:
         settle(drift(BACKUP))
