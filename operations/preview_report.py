@@ -61,6 +61,7 @@ class PreviewReport:
     losses: tuple[Loss, ...]
     guards: tuple[Change, ...]
     policies: tuple[BrokenPolicy, ...]
+    is_whole: bool  # what stays the same is in the preview too
     cost: CostDifference | None
     changes: tuple[Change, ...]
 
@@ -77,6 +78,7 @@ class PreviewReport:
             "unchanged": self.unchanged,
             "data_lost": [{**asdict(loss), "is_real": loss.is_real} for loss in self.losses],
             "guards_changed": [asdict(change) for change in self.guards],
+            "is_whole": self.is_whole,
             "policies_broken": [asdict(item) for item in self.policies],
             "monthly_usd": None if self.cost is None else _cost_document(self.cost),
             "changes": [asdict(change) for change in self.changes],
@@ -125,6 +127,15 @@ class PreviewReport:
             yield ""
         if known:
             yield f"{known} {'rule is' if known == 1 else 'rules are'} not kept before it either."
+            yield ""
+        if not self.is_whole:
+            yield (
+                "Rules and cost are about what changes alone: the preview leaves out the rest "
+                "(`--show-sames` prints it)."
+            )
+            yield ""
+        elif not self.policies:
+            yield "Every rule of `policies/` is kept."
             yield ""
 
     def _counted(self) -> str:

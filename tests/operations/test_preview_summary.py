@@ -75,6 +75,8 @@ class TestSummary:
             "- **deleted `key`** (aws:kms/key:Key): **what decrypts the database, the artifacts "
             "and the secrets** (kept in the cloud, and forgotten here)\n"
             "\n"
+            "Every rule of `policies/` is kept.\n"
+            "\n"
             "<details><summary>All 4 changes</summary>\n"
             "\n"
             "| | Resource | Properties |\n"
@@ -104,6 +106,7 @@ class TestSummary:
             "### `dev`: 2 updated, 0 unchanged\n\n"
             "🟠 Protection or access changes:\n\n"
             "- `db` (aws:rds/instance:Instance): `deletionProtection` `true` → `false`\n\n"
+            "Every rule of `policies/` is kept.\n\n"
             "No resource that holds data is replaced or deleted.\n"
         )
 
@@ -112,8 +115,21 @@ class TestSummary:
         assert ran.code == 0
         assert ran.out == (
             "### `dev`: no changes (1 resources)\n\n"
+            "Every rule of `policies/` is kept.\n\n"
             "No resource that holds data is replaced or deleted.\n\n"
         )
+
+    def test_a_preview_of_changes_alone(self, summarize: Summarize) -> None:
+        """Pulumi's CLI leaves out what stays the same unless it is told otherwise."""
+        told = document(step("create", ALARM, "a", after={}))
+        told["changeSummary"]["same"] = 12
+        ran = summarize(text=json.dumps(told))
+        assert "12 unchanged" in ran.out
+        assert (
+            "Rules and cost are about what changes alone: the preview leaves out the rest "
+            "(`--show-sames` prints it).\n"
+        ) in ran.out
+        assert "is kept" not in ran.out
 
     def test_what_is_kept_alone_is_no_loss(self, summarize: Summarize) -> None:
         ran = summarize(step("delete", "aws:kms/key:Key", "k", before={}, retainOnDelete=True))
