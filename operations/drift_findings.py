@@ -121,18 +121,24 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def merged(resources: Sequence[Finding], live: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings of both, one for each thing: what the engine already told is not told again.
 
-    A live look is a second witness. Where it saw the same thing in the cloud under the same name,
-    the engine's finding stands, with the worse of both severities.
+    A live look is a second witness. Where it saw the same thing in the cloud (of that kind, under
+    that name: a bucket and its versioning share theirs), the engine's finding stands, with the
+    worse of both severities.
     """
-    told = {item.identity: item for item in resources if item.identity}
+    worst: dict[tuple[str, str], Severity] = {
+        (item.kind, item.identity): item.severity for item in resources if item.identity
+    }
     fresh: list[Finding] = []
     for item in live:
-        known = told.get(item.identity) if item.identity else None
-        if known is None:
+        thing = (item.kind, item.identity)
+        if thing not in worst:
             fresh.append(item)
-        elif SEVERITIES.index(item.severity) < SEVERITIES.index(known.severity):
-            told[item.identity] = replace(known, severity=item.severity)
-    kept = [told.get(item.identity, item) for item in resources]
+        elif SEVERITIES.index(item.severity) < SEVERITIES.index(worst[thing]):
+            worst[thing] = item.severity
+    kept = [
+        replace(item, severity=worst.get((item.kind, item.identity), item.severity))
+        for item in resources
+    ]
     return in_order([*kept, *fresh])
 
 

@@ -25,6 +25,7 @@ LOOKS: Mapping[str, str] = {
     "process": "operations.drift_live_process",
     "kubernetes": "operations.drift_live_kubernetes",
     "aws": "operations.drift_live_aws",
+    "security-groups": "operations.drift_live_security_groups",
     "google": "operations.drift_live_google",
 }
 """By name: the module whose `look(sight)` looks, or returns None where there is nothing to see."""

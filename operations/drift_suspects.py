@@ -70,7 +70,8 @@ def _cloudtrail(place: Place, step: Step, _finding: Finding) -> Iterator[Suspect
                 MaxResults=50,
             )
         except aws_problem() as error:
-            raise NotVisible(f"CloudTrail did not answer: {error}") from None
+            said = str(error).partition("<")[0].strip()  # not a whole page of a proxy
+            raise NotVisible(f"CloudTrail did not answer: {said}") from None
         events = [event for event in answer["Events"] if event.get("ReadOnly") != "true"]
         for event in sorted(events, key=lambda one: one["EventTime"], reverse=True):
             yield Suspect(
@@ -95,7 +96,7 @@ def _names(state: State | None) -> list[str]:
     """What CloudTrail may call the resource: its own name first, then id and ARN."""
     if state is None:
         return []
-    keys = ("identifier", "name", "bucket", "roleName", "arn")
+    keys = ("identifier", "name", "bucket", "roleName", "keyId", "arn")
     values = [state.at(key, inputs_first=False) for key in keys]
     names = [value for value in values if isinstance(value, str) and value]
     return list(dict.fromkeys([*names, *([state.id] if state.id else [])]))

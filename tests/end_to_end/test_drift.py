@@ -59,7 +59,7 @@ class TestAws:
             ("artifacts-artifacts-private", "gone"),
             ("watch-alarms-DatabaseCpuHigh", "gone"),
             ("watch-alarms-DatabaseStorageLow", "threshold"),
-            ("database-clients", "ingress[]"),
+            ("database-clients", "ingress tcp 5432"),
             ("encryption-key", "enableKeyRotation"),
             ("registry-repository", "imageTagMutability"),
             ("cluster-control-plane-logs", "retentionInDays"),

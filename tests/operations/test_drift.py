@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -394,7 +395,7 @@ class TestCouldNotLook:
         assert ran.code == 2
         assert ran.err == (
             "error: --require names 'moon': it must be some of server, database, pool, process, "
-            "kubernetes, aws, google, or all\n"
+            "kubernetes, aws, security-groups, google, or all\n"
         )
 
 
@@ -416,6 +417,15 @@ class TestMerging:
         engine, live = self.make("resources", "a"), self.make("aws", "a", "critical")
         (found,) = merged([engine], [live])
         assert (found.look, found.severity) == ("resources", "critical")
+
+    def test_resources_that_share_a_name(self) -> None:
+        """In AWS a bucket, its versioning and its policy are all called as the bucket."""
+        one, other = self.make("resources", "a"), self.make("resources", "a")
+        other = replace(other, kind="aws:s3/bucket:Bucket", subject="other")
+        assert {item.subject for item in merged([one, other], [])} == {one.subject, "other"}
+        live = self.make("aws", "a", "critical")
+        severities = {item.subject: item.severity for item in merged([one, other], [live])}
+        assert severities == {one.subject: "critical", "other": "warning"}
 
     def test_other_things(self) -> None:
         engine = self.make("resources", "")

@@ -201,6 +201,60 @@ class TestAws:
         assert look["looked_at"] == ""
 
 
+class TestSecurityGroups:
+    """A rule that nobody deployed is found; the engine looks only at those that it knows."""
+
+    RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    GROUP = "aws:ec2/securityGroup:SecurityGroup"
+
+    def group(self, moto: str, name: str) -> tuple[Any, str, list[dict[str, Any]]]:
+        """A group with one rule, as it was deployed."""
+        ec2 = client(moto, "ec2")
+        group = ec2.create_security_group(GroupName=name, Description="x")["GroupId"]
+        everything = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+        ec2.revoke_security_group_egress(
+            GroupId=group, IpPermissions=everything["IpPermissionsEgress"]
+        )
+        self.open(ec2, group, "10.0.0.0/8", "the server")
+        rules = ec2.describe_security_group_rules(
+            Filters=[{"Name": "group-id", "Values": [group]}]
+        )["SecurityGroupRules"]
+        deployed = [
+            step("refresh", self.GROUP, "clients", id=group, before={}),
+            *(
+                step("refresh", self.RULE, f"rule-{n}", id=rule["SecurityGroupRuleId"], before={})
+                for n, rule in enumerate(rules)
+            ),
+        ]
+        return ec2, group, deployed
+
+    def open(self, ec2: Any, group: str, network: str, why: str) -> None:
+        ranges = [{"CidrIp": network, "Description": why}]
+        rule = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "IpRanges": ranges}
+        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+
+    def test_untouched(self, aws: Live, moto: str) -> None:
+        _, _, deployed = self.group(moto, "untouched")
+        assert aws.findings(*deployed) == []
+        assert aws.looks(*deployed)["security-groups"]["looked_at"] == "1 rules of 1 groups"
+
+    def test_opened_by_hand(self, aws: Live, moto: str) -> None:
+        ec2, group, deployed = self.group(moto, "opened")
+        self.open(ec2, group, "0.0.0.0/0", "just for today")
+        (found,) = aws.findings(*deployed)
+        assert (found["severity"], found["identity"]) == ("critical", group)
+        assert differences(found) == {"ingress tcp 5432": ("nothing", "0.0.0.0/0 (just for today)")}
+
+    def test_opened_by_a_controller(self, aws: Live, moto: str) -> None:
+        ec2, group, deployed = self.group(moto, "controller")
+        self.open(ec2, group, "10.1.0.0/16", "elbv2.k8s.aws/targetGroupBinding=shared")
+        assert aws.findings(*deployed) == []
+
+    def test_a_group_with_rules_of_its_own(self, aws: Live) -> None:
+        own = step("refresh", self.GROUP, "own", id="sg-1", before={"ingress": [{"toPort": 1}]})
+        assert "security-groups" not in aws.looks(own)
+
+
 def rds_answer(instance: dict[str, Any]) -> str:
     pending = "".join(f"<{k}>{v}</{k}>" for k, v in instance["PendingModifiedValues"].items())
     groups = "".join(
