@@ -92,28 +92,17 @@ def _words(value: object) -> list[object]:
 
 def _open_ports(graph: ResourceGraph) -> Broken:
     public = any(lb.may_be("internal", False, None) for lb in graph.of(*AWS_LOAD_BALANCER))
-    for rule in graph.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
-        network = next((rule.get(one) for one in ("cidrIpv4", "cidrIpv6") if rule.get(one)), None)
-        if network in EVERYWHERE:
-            ports = (rule.number("fromPort"), rule.number("toPort"))
-            if not (public and ports[0] == ports[1] and ports[0] in WEB_PORTS):
+    for owner, rule in _aws_rules(graph):
+        single = (rule.get("cidrIpv4"), rule.get("cidrIpv6"))
+        networks = [*single, *rule.each("cidrBlocks"), *rule.each("ipv6CidrBlocks")]
+        ports = (rule.number("fromPort"), rule.number("toPort"))
+        is_web = public and ports[0] == ports[1] and ports[0] in WEB_PORTS
+        for network in networks:
+            if network in EVERYWHERE and not is_web:
                 yield (
-                    rule,
+                    owner,
                     (
                         f"it opens {_ports(ports)} to {network}: everybody on the internet may "
-                        "try; name the networks or the security group that need it"
-                    ),
-                )
-    for group in graph.of("aws:ec2/securityGroup:SecurityGroup"):
-        for inner in mappings(group.each("ingress")):
-            one = Resource(type="", urn="", properties=inner)
-            networks = [*one.each("cidrBlocks"), *one.each("ipv6CidrBlocks")]
-            if any(network in EVERYWHERE for network in networks):
-                ports = (one.number("fromPort"), one.number("toPort"))
-                yield (
-                    group,
-                    (
-                        f"it opens {_ports(ports)} to everywhere: everybody on the internet may "
                         "try; name the networks or the security group that need it"
                     ),
                 )
@@ -128,6 +117,15 @@ def _open_ports(graph: ResourceGraph) -> Broken:
                             "networks that need it"
                         ),
                     )
+
+
+def _aws_rules(graph: ResourceGraph) -> Iterator[tuple[Resource, Resource]]:
+    """Each rule for what comes in, with the resource that declares it: itself, or its group."""
+    for rule in graph.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"):
+        yield rule, rule
+    for group in graph.of("aws:ec2/securityGroup:SecurityGroup"):
+        for inner in mappings(group.each("ingress")):
+            yield group, Resource(type="", urn="", properties=inner)
 
 
 def _ports(ports: tuple[float | None, float | None]) -> str:

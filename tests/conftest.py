@@ -16,6 +16,7 @@ TESTS = Path(__file__).resolve().parent
 MINUTES = (
     "benchmarks/test_harness.py",
     "end_to_end",
+    "examples",
     "image",
     "infra/aws/test_aws_platform.py",
     "kubernetes",

@@ -151,7 +151,7 @@ CASES = (
     case(
         "no-open-port", "aws:ec2/securityGroup:SecurityGroup", "ingress",
         [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 5432, "toPort": 5433}],
-        "aws:ec2/securityGroup:SecurityGroup 'group': it opens ports 5432 to 5433 to everywhere: "
+        "aws:ec2/securityGroup:SecurityGroup 'group': it opens ports 5432 to 5433 to 0.0.0.0/0: "
         "everybody on the internet may try; name the networks or the security group that need it",
     ),
     case(
@@ -501,6 +501,13 @@ class TestPublicLoadBalancer:
         graph = changed(healthy(), "aws:lb/loadBalancer:LoadBalancer", "internal", False)
         graph = changed(graph, rule, "cidrIpv4", "0.0.0.0/0")
         graph = changed(changed(graph, rule, "fromPort", port), rule, "toPort", port)
+        assert [one.rule for one in evaluate(graph, RULES)] == found
+
+    @pytest.mark.parametrize(("port", "found"), [(443, []), (5432, ["no-open-port"])])
+    def test_rules_inside_their_group(self, port: int, found: list[str]) -> None:
+        rule = {"cidrBlocks": ["0.0.0.0/0"], "fromPort": port, "toPort": port}
+        graph = changed(healthy(), "aws:lb/loadBalancer:LoadBalancer", "internal", False)
+        graph = changed(graph, "aws:ec2/securityGroup:SecurityGroup", "ingress", [rule])
         assert [one.rule for one in evaluate(graph, RULES)] == found
 
 
