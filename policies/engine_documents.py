@@ -32,16 +32,24 @@ Document = Mapping[str, object]
 
 def graph_of_preview(document: Document, stack: str) -> ResourceGraph:
     """What the stack would consist of after the previewed update."""
-    steps = [step for step in objects(document.get("steps")) if step.get("op") not in GONE]
+    steps = [step for step in _deployments(document) if step.get("op") not in GONE]
     states = [state for step in steps if (state := as_object(step.get("newState")))]
     return graph_of_states(states, stack, as_object(document.get("config")) or {})
 
 
 def graph_before_preview(document: Document, stack: str) -> ResourceGraph:
     """What the stack consists of before the previewed update."""
-    steps = objects(document.get("steps"))
+    steps = _deployments(document)
     states = [state for step in steps if (state := as_object(step.get("oldState")))]
     return graph_of_states(states, stack, as_object(document.get("config")) or {})
+
+
+def _deployments(document: Document) -> list[Document]:
+    """The steps of the update itself.
+
+    With `--refresh` an engine tells first how it found each resource: the same resource once more.
+    """
+    return [step for step in objects(document.get("steps")) if step.get("op") != "refresh"]
 
 
 def graph_of_states(states: Iterable[Document], stack: str, config: Document) -> ResourceGraph:

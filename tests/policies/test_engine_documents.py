@@ -42,6 +42,17 @@ class TestSteps:
         before = graph_before_preview(document, "dev")
         assert [one.get("bucket") for one in before.resources] == ["old", "gone"]
 
+    def test_a_refresh_tells_of_no_second_resource(self) -> None:
+        found = {
+            "op": "refresh",
+            "oldState": state(bucket="as left"),
+            "newState": state(bucket="b"),
+        }
+        repaired = {"op": "update", "oldState": state(bucket="b"), "newState": state(bucket="c")}
+        document = {"steps": [found, repaired]}
+        assert [one.get("bucket") for one in graph_of_preview(document, "s").resources] == ["c"]
+        assert [one.get("bucket") for one in graph_before_preview(document, "s").resources] == ["b"]
+
     def test_a_document_without_steps(self) -> None:
         assert graph_of_preview({}, "dev").resources == ()
 

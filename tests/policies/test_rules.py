@@ -160,7 +160,7 @@ CASES = (
         "may try; name the networks that need it",
     ),
     case(
-        "aws-cluster-api", CLUSTER, "vpcConfig.publicAccessCidrs", DELETED,
+        "aws-cluster-api", CLUSTER, "vpcConfig", {"endpointPublicAccess": True},
         f"{CLUSTER} 'cluster': `vpcConfig.publicAccessCidrs` lets everybody try the cluster's API: "
         "name the networks that deploy, in clusterPublicEndpointCidrs",
     ),
