@@ -116,9 +116,19 @@ class _Kubectl:
         if program is None:
             raise NotVisible("kubectl is not on PATH")
         self._program = program
+        self._environ = dict(environ)
+        # Where the providers are attached ones, this is the cluster that theirs deploys to.
+        self._attached = environ.get("SIMULATED_KUBECONFIG")
+        if self._attached and environ.get("PULUMI_DEBUG_PROVIDERS"):
+            self._environ["KUBECONFIG"] = self._attached
+        else:
+            self._attached = None
+            sight.must_be_real()
 
     def check_cluster(self) -> None:
         """Refuse a kubeconfig that leads to another cluster than the stack's."""
+        if self._attached:
+            return
         configuration = self._run("config", "view", "--minify", "-o", "json")
         clusters = find_documents(configuration, "clusters")
         server = find_text(clusters[0], "cluster", "server") if clusters else None
@@ -142,7 +152,7 @@ class _Kubectl:
         try:
             done = subprocess.run(
                 [self._program, *words, f"--request-timeout={SECONDS // 2}s"],
-                env=dict(self._sight.place.environ),
+                env=self._environ,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,

@@ -549,6 +549,14 @@ class TestKubernetes:
             "run `aws eks update-kubeconfig` for the stack's cluster"
         )
 
+    def test_the_cluster_of_a_simulated_stack(self, cluster: Live) -> None:
+        """Never the user's own; the one that the attached provider deploys to, if there is one."""
+        cluster.environ["PULUMI_DEBUG_PROVIDERS"] = "aws:1"
+        problem = cluster.looks(*self.steps("https://other"))["kubernetes"]["problem"]
+        assert problem.startswith("the stack's providers are attached ones")
+        cluster.environ["SIMULATED_KUBECONFIG"] = "/some/kubeconfig"
+        assert cluster.looks(*self.steps("https://other"))["kubernetes"]["problem"] == ""
+
     def test_no_answer(self, cluster: Live) -> None:
         (self.folder / "config.json").unlink()
         assert cluster.looks(*self.steps())["kubernetes"]["problem"] == (
