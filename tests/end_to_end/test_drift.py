@@ -20,6 +20,13 @@ from tests.end_to_end.stack_on_cloud import StackOnCloud
 
 pytestmark = pytest.mark.slow
 
+OPENED = {
+    "IpProtocol": "tcp",
+    "FromPort": 5432,
+    "ToPort": 5432,
+    "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "just for today"}],
+}
+
 Found = set[tuple[str, str]]  # (name after the platform's, property or `gone`)
 
 
@@ -32,7 +39,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCloud]:
 def found(stack: StackOnCloud, base: str) -> Found:
     """What `drift` finds, by the name after the platform's own."""
     code, document = stack.operate("drift", "--no-pool")
-    pairs: Found = set()
+    pairs: OPENED = {
+    "IpProtocol": "tcp",
+    "FromPort": 5432,
+    "ToPort": 5432,
+    "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "just for today"}],
+}
+
+Found = set()
     for finding in document["findings"]:
         name = finding["subject"].removeprefix(f"{base}-")
         properties = [item["property"] for item in finding["differences"]] or [finding["what"]]
@@ -59,13 +73,18 @@ class TestAws:
             ("artifacts-artifacts-private", "gone"),
             ("watch-alarms-DatabaseCpuHigh", "gone"),
             ("watch-alarms-DatabaseStorageLow", "threshold"),
-            ("database-clients", "ingress tcp 5432"),
+            ("database-clients", "ingress[]"),
             ("encryption-key", "enableKeyRotation"),
             ("registry-repository", "imageTagMutability"),
             ("cluster-control-plane-logs", "retentionInDays"),
         }
 
         stack.up()
+        # The rule is nobody's resource: no deployment takes it away.
+        left = found(stack, self.BASE)
+        assert {name for name, _ in left} <= {"database-clients"}
+        group = self.database_group(cloud)
+        cloud.client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=[OPENED])
         assert found(stack, self.BASE) == set()
 
     def change(self, cloud: SimulatedCloud) -> None:
@@ -89,20 +108,8 @@ class TestAws:
         s3.delete_public_access_block(Bucket=bucket)
         watch.delete_alarms(AlarmNames=[f"{self.BASE}-DatabaseCpuHigh"])
         self.move_threshold(watch, f"{self.BASE}-DatabaseStorageLow")
-        ec2 = cloud.client("ec2")
-        group = ec2.describe_security_groups(
-            Filters=[{"Name": "group-name", "Values": [f"{self.BASE}-database"]}]
-        )["SecurityGroups"][0]
-        ec2.authorize_security_group_ingress(
-            GroupId=group["GroupId"],
-            IpPermissions=[
-                {
-                    "IpProtocol": "tcp",
-                    "FromPort": 5432,
-                    "ToPort": 5432,
-                    "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "just for today"}],
-                }
-            ],
+        cloud.client("ec2").authorize_security_group_ingress(
+            GroupId=self.database_group(cloud), IpPermissions=[OPENED]
         )
         key = next(
             alias["TargetKeyId"]
@@ -116,6 +123,12 @@ class TestAws:
         cloud.client("logs").put_retention_policy(
             logGroupName="/aws/eks/mlops-platform-dev/cluster", retentionInDays=1
         )
+
+    def database_group(self, cloud: SimulatedCloud) -> str:
+        """The id of the database's security group."""
+        names = [{"Name": "group-name", "Values": [f"{self.BASE}-database"]}]
+        groups = cloud.client("ec2").describe_security_groups(Filters=names)["SecurityGroups"]
+        return groups[0]["GroupId"]
 
     def move_threshold(self, watch: Any, name: str) -> None:
         alarm = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
