@@ -39,14 +39,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCloud]:
 def found(stack: StackOnCloud, base: str) -> Found:
     """What `drift` finds, by the name after the platform's own."""
     code, document = stack.operate("drift", "--no-pool")
-    pairs: OPENED = {
-    "IpProtocol": "tcp",
-    "FromPort": 5432,
-    "ToPort": 5432,
-    "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "just for today"}],
-}
-
-Found = set()
+    pairs: Found = set()
     for finding in document["findings"]:
         name = finding["subject"].removeprefix(f"{base}-")
         properties = [item["property"] for item in finding["differences"]] or [finding["what"]]
