@@ -12,6 +12,7 @@ The text of this file is the command, for an image holds MLflow and nothing of t
 import json
 import os
 import sys
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
@@ -49,8 +50,9 @@ def kept_password(secret: str) -> str:
     """What RDS keeps for the user."""
     import boto3
 
-    answer = boto3.client("secretsmanager").get_secret_value(SecretId=secret)
-    return str(json.loads(answer["SecretString"])["password"])
+    client: Any = boto3.client("secretsmanager")
+    kept: str = client.get_secret_value(SecretId=secret)["SecretString"]
+    return str(json.loads(kept)["password"])
 
 
 def main(store: str) -> int:

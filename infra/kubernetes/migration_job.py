@@ -99,7 +99,10 @@ def migration_steps(
         parts.append("authentication")
     store, login = server.migration_command[-1], database_login(settings)
     check = ("python", "-c", CHECK.read_text(encoding="utf-8"), store, login, *parts)
-    steps = [("upgrade", server.migration_command), ("verify-head", check)]
+    steps: list[tuple[str, Sequence[str]]] = [
+        ("upgrade", server.migration_command),
+        ("verify-head", check),
+    ]
     if login == "aws":
         grant = ("python", "-c", GRANT.read_text(encoding="utf-8"), store)
         return [(GRANT_STEP, grant), *steps]

@@ -109,7 +109,7 @@ def remains(cloud: SimulatedCloud) -> dict[str, list[str]]:
 
 
 def lift_protection(stack: StackOnCloud, base: str) -> None:
-    """What whoever really wants to remove a production stack does first, in five places."""
+    """What whoever really wants to remove a production stack does first, in six places."""
     stack.run("state", "unprotect", "--all", "--yes")
     cloud = stack.cloud
     cloud.client("rds").modify_db_instance(DBInstanceIdentifier=base, DeletionProtection=False)
@@ -119,6 +119,10 @@ def lift_protection(stack: StackOnCloud, base: str) -> None:
             LoadBalancerArn=balancer["LoadBalancerArn"],
             Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
         )
+    s3, logs = cloud.client("s3"), f"{base}-logs-{ACCOUNT}"
+    written = s3.list_object_versions(Bucket=logs)
+    for version in (*written.get("Versions", []), *written.get("DeleteMarkers", [])):
+        s3.delete_object(Bucket=logs, Key=version["Key"], VersionId=version["VersionId"])
     store = cloud.store("aws")
     for name, cluster in store.list(STORED).items():
         store.put(STORED, name, {**cluster, "deletionProtection": False})
