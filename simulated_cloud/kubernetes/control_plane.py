@@ -120,11 +120,10 @@ class ControlPlane:
 
     def _end_processes(self) -> bool:
         processes = list(self.processes().values())
+        # Nothing of it is kept, and an API server asked to end waits for its etcd for 20 seconds.
         for process in processes:
-            process.terminate()
-        _, stubborn = psutil.wait_procs(processes, timeout=STOP_SECONDS)
-        for process in stubborn:
             process.kill()
+        psutil.wait_procs(processes, timeout=STOP_SECONDS)
         return bool(processes)
 
     def _start(self, credentials: Credentials) -> None:
