@@ -123,20 +123,26 @@ def merged(resources: Sequence[Finding], live: Sequence[Finding]) -> tuple[Findi
 
     A live look is a second witness. Where it saw the same thing in the cloud (of that kind, under
     that name: a bucket and its versioning share theirs), the engine's finding stands, with the
-    worse of both severities.
+    worse of both severities and whom the look names.
     """
     worst: dict[tuple[str, str], Severity] = {
         (item.kind, item.identity): item.severity for item in resources if item.identity
     }
     fresh: list[Finding] = []
+    named: dict[tuple[str, str], tuple[Suspect, ...]] = {}
     for item in live:
         thing = (item.kind, item.identity)
+        named[thing] = item.suspects
         if thing not in worst:
             fresh.append(item)
         elif SEVERITIES.index(item.severity) < SEVERITIES.index(worst[thing]):
             worst[thing] = item.severity
     kept = [
-        replace(item, severity=worst.get((item.kind, item.identity), item.severity))
+        replace(
+            item,
+            severity=worst.get((item.kind, item.identity), item.severity),
+            suspects=item.suspects or named.get((item.kind, item.identity), ()),
+        )
         for item in resources
     ]
     return in_order([*kept, *fresh])

@@ -11,10 +11,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import cast
 
+from operations.aws_client import aws_client, aws_problem
 from operations.drift_findings import Difference, Finding
 from operations.drift_sight import NotVisible, Seen, Sight, differing, finding
+from operations.drift_suspects import managers
 from operations.engine_steps import ABSENT, State, follow, shown
 from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
 
@@ -22,6 +25,7 @@ LOOK = "kubernetes"
 SECONDS = 60
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+CONTAINERS = "spec.template.spec.containers"
 CLUSTER = "aws:eks/cluster:Cluster"
 
 
@@ -49,7 +53,9 @@ def look(sight: Sight) -> Seen | None:
         if bounds is not None:
             differences += _replicas(bounds[1], found)
         seen.append(f"{ready} of {_number(found, 'spec', 'replicas')} servers ready")
-        findings += finding(LOOK, step.name, differences, kind=DEPLOYMENT, identity=state.id)
+        found_here = finding(LOOK, step.name, differences, kind=DEPLOYMENT, identity=state.id)
+        who = tuple(managers(found, [CONTAINERS]))
+        findings += [replace(item, suspects=who) for item in found_here]
     return Seen(looked_at="; ".join(seen), findings=tuple(findings))
 
 
@@ -132,21 +138,32 @@ class _Kubectl:
         configuration = self._run("config", "view", "--minify", "-o", "json")
         clusters = find_documents(configuration, "clusters")
         server = find_text(clusters[0], "cluster", "server") if clusters else None
-        own = [
-            state.at("endpoint", inputs_first=False) for _, state in self._sight.deployed(CLUSTER)
-        ]
         if server is None:
             raise NotVisible("the kubeconfig names no cluster: see `aws eks update-kubeconfig`")
-        if own and server not in own:
+        own = self._endpoint()
+        if server != own:
             raise NotVisible(
-                f"the kubeconfig's current cluster is {server} and the stack's is {shown(own[0])}: "
-                "run `aws eks update-kubeconfig` for the stack's cluster"
+                f"the kubeconfig's current cluster is {server} and the stack's is {own}: run "
+                "`aws eks update-kubeconfig` for the stack's cluster"
             )
+
+    def _endpoint(self) -> str:
+        """Where the API of the stack's cluster answers; of an adopted one, EKS knows it."""
+        for _, state in self._sight.deployed(CLUSTER):
+            return shown(state.at("endpoint", inputs_first=False))
+        name = self._sight.outputs.cluster_name
+        if name is None:
+            raise NotVisible("the stack exports no clusterName: nobody knows whose cluster it is")
+        try:
+            answer = aws_client(self._sight.place, "eks").describe_cluster(name=name)
+        except aws_problem() as error:
+            raise NotVisible(f"EKS does not say where the cluster {name} is: {error}") from None
+        return str(answer["cluster"]["endpoint"])
 
     def get(self, kind: str, name: str, namespace: str) -> Document | None:
         """An object, or None."""
-        found = self._run("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
-        return found or None
+        words = ("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        return self._run(*words, "--show-managed-fields") or None
 
     def _run(self, *words: str) -> Document:
         try:

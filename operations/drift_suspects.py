@@ -19,7 +19,7 @@ from operations.drift_sight import NotVisible
 from operations.engine_steps import ABSENT, State, Step, Steps, follow
 from operations.google_api import GoogleApi
 from operations.place import Place
-from smoke_tests.json_document import as_document, find, find_documents, find_text
+from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
 
 LOOK = "who did it"
 MOST_LOOKED_UP = 25  # CloudTrail answers two look-ups a second
@@ -44,7 +44,7 @@ def with_suspects(
                 suspects = tuple(_BOOKS.get(package, _no_book)(place, step, item))[:MOST_NAMED]
             except NotVisible as reason:
                 problems[package] = str(reason)
-        named.append(replace(item, suspects=suspects))
+        named.append(replace(item, suspects=suspects or item.suspects))
     looks = [
         Look(name=f"{LOOK} ({package})", looked_at="", problem=place.masker.foreign(problem))
         for package, problem in problems.items()
@@ -103,12 +103,16 @@ def _names(state: State | None) -> list[str]:
 
 
 def _managed_fields(_place: Place, step: Step, item: Finding) -> Iterator[Suspect]:
-    """Whoever else wrote a field that differs."""
     state = step.new or step.old
-    fields = find_documents(state.outputs if state else None, "metadata", "managedFields")
+    return managers(state.outputs if state else None, [d.property for d in item.differences])
+
+
+def managers(manifest: Document | None, paths: Sequence[str]) -> Iterator[Suspect]:
+    """Whoever else wrote one of these fields of an object, the last one first."""
+    fields = find_documents(manifest, "metadata", "managedFields")
     for entry in sorted(fields, key=lambda one: find_text(one, "time") or "", reverse=True):
         manager = find_text(entry, "manager") or ""
-        owns = any(_owns(find(entry, "fieldsV1"), one.property) for one in item.differences)
+        owns = any(_owns(find(entry, "fieldsV1"), path) for path in paths)
         if manager and not manager.startswith("pulumi") and owns:
             yield Suspect(
                 who=manager,

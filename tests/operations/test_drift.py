@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from operations.drift_findings import Difference, Finding, merged, read_drift
+from operations.drift_findings import Difference, Finding, Suspect, merged, read_drift
 from operations.drift_severity import VOLATILE, is_volatile
 from operations.engine_steps import ABSENT, UNKNOWN, follow, shown
 from tests.operations.conftest import Operate, Ran
@@ -415,8 +415,10 @@ class TestMerging:
 
     def test_same_thing(self) -> None:
         engine, live = self.make("resources", "a"), self.make("aws", "a", "critical")
-        (found,) = merged([engine], [live])
+        ann = Suspect(who="ann", what="kubectl", when="now", source="managedFields")
+        (found,) = merged([engine], [replace(live, suspects=(ann,))])
         assert (found.look, found.severity) == ("resources", "critical")
+        assert found.suspects == (ann,)
 
     def test_resources_that_share_a_name(self) -> None:
         """In AWS a bucket, its versioning and its policy are all called as the bucket."""

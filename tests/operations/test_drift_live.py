@@ -542,6 +542,40 @@ class TestKubernetes:
             "servers ready": ("2 to 4", "1"),
         }
 
+    def test_who_wrote_it(self, cluster: Live) -> None:
+        fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": {"k": {}}}}}}
+        told = self.found(pod=pod("mlflow:2", POOL="7"))
+        entry = {"operation": "Update", "time": "2026-11-21T18:00:00Z", "fieldsV1": fields}
+        told["metadata"] = {
+            "managedFields": [
+                {**entry, "manager": "kubectl-set"},
+                {**entry, "manager": "pulumi-kubernetes-1234"},
+                {**entry, "manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}},
+            ]
+        }
+        self.tell("deployment", told)
+        (found,) = cluster.findings(*self.steps())
+        assert [who["who"] for who in found["suspects"]] == ["kubectl-set"]
+
+    def test_an_adopted_cluster(self, cluster: Live, moto: str) -> None:
+        """Its endpoint is in no state; EKS is asked whether the kubeconfig leads there."""
+        aws = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+        cluster.environ |= {"AWS_ENDPOINT_URL": moto, **aws}
+        steps = [item for item in self.steps() if "eks/cluster" not in item["urn"]]
+        problem = cluster.looks(*steps)["kubernetes"]["problem"]
+        assert problem.startswith("the stack exports no clusterName")
+        eks = client(moto, "eks")
+        made = eks.create_cluster(
+            name="shared",
+            roleArn="arn:aws:iam::123456789012:role/eks",
+            resourcesVpcConfig={"subnetIds": []},
+        )
+        cluster.engine.has(target="aws", region=REGION, cluster_name="shared")
+        assert "and the stack's is https://" in cluster.looks(*steps)["kubernetes"]["problem"]
+        endpoint = made["cluster"]["endpoint"]
+        self.tell("config", {"clusters": [{"cluster": {"server": endpoint}}]})
+        assert cluster.looks(*steps)["kubernetes"]["problem"] == ""
+
     def test_another_cluster(self, cluster: Live) -> None:
         look = cluster.looks(*self.steps("https://other"))["kubernetes"]
         assert look["problem"] == (
