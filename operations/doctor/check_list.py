@@ -60,4 +60,8 @@ def _ground(target: str) -> tuple[Check, ...]:
             *kubernetes_pods.CHECKS,
             *kubernetes_network.CHECKS,
         )
+    if target == "gcp":
+        from operations.doctor import gcp_account, gcp_database, gcp_service
+
+        return (*gcp_account.CHECKS, *gcp_database.CHECKS, *gcp_service.CHECKS)
     return ()

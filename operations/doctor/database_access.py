@@ -90,6 +90,12 @@ REFUSALS = (
         by_distance=True,
     ),
     _refusal(
+        r"invalid response to SSL negotiation|expected authentication request",
+        "something else than PostgreSQL answers there, such as a proxy",
+        "Compare databaseHost and databasePort with the instance's endpoint.",
+        by_distance=True,
+    ),
+    _refusal(
         r"server closed the connection|connection reset|terminating connection",
         "the database ended the connection: it restarts or fails over",
         "Wait a minute and ask again; if it stays, read the database's log and events.",

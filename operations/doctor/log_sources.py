@@ -44,6 +44,10 @@ def _reader(patient: Patient) -> _LogReader:
         from operations.doctor.kubernetes_logs import pod_logs
 
         return pod_logs
+    if outputs.target == "gcp":
+        from operations.doctor.gcp_logs import cloud_logs
+
+        return cloud_logs
     raise NotRun("the stack exports no logDirectory")
 
 
