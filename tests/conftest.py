@@ -23,6 +23,7 @@ MINUTES = (
     "operations/doctor/test_broken_",
     "operations/test_drift_server.py",
     "operations/test_latency.py",
+    "operations/test_runbooks_run.py",
     "policies/test_stacks.py",
 )
 """Folders and files under tests/."""

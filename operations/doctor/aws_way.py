@@ -38,7 +38,9 @@ def security_group(patient: Patient) -> Answer:
     nodes = eks["resourcesVpcConfig"].get("clusterSecurityGroupId")
     rules = [rule for group in described for rule in group["IpPermissions"] if _covers(rule, port)]
     from_nodes = any(
-        pair["GroupId"] == nodes for rule in rules for pair in rule.get("UserIdGroupPairs", [])
+        nodes in (pair["GroupId"], None)
+        for rule in rules
+        for pair in rule.get("UserIdGroupPairs", [])
     )
     ranges = [item["CidrIp"] for rule in rules for item in rule.get("IpRanges", [])]
     if "0.0.0.0/0" in ranges:
@@ -50,12 +52,14 @@ def security_group(patient: Patient) -> Answer:
         )
     if not from_nodes and not ranges:
         return failed(
-            f"{', '.join(groups)} has no rule for port {port} from the cluster's nodes ({nodes})",
+            f"{', '.join(groups)} has no rule for port {port} from the cluster's nodes",
             cause="the rule from the server to the database is gone: connections time out",
             next_step="Deploy the stack again (`make up`), which makes it; CloudTrail says who "
             "removed it (RevokeSecurityGroupIngress).",
         )
-    return passed(f"{', '.join(groups)} lets {nodes if from_nodes else ranges} in on port {port}")
+    return passed(
+        f"{', '.join(groups)} lets {'the nodes' if from_nodes else ranges} in on port {port}"
+    )
 
 
 def _covers(rule: dict[str, Any], port: int) -> bool:
@@ -211,8 +215,9 @@ def alarms(patient: Patient) -> Answer:
         found = client(patient, "cloudwatch").describe_alarms(
             AlarmNamePrefix=prefix, StateValue="ALARM"
         )["MetricAlarms"]
-    if found:
-        names = ", ".join(sorted(str(item["AlarmName"]) for item in found))
+    ringing = [str(item["AlarmName"]) for item in found if item["StateValue"] == "ALARM"]
+    if ringing:
+        names = ", ".join(sorted(ringing))
         return failed(
             f"ringing: {names}",
             cause="CloudWatch has seen it for longer than this look; each alarm's description "

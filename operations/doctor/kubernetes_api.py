@@ -135,7 +135,7 @@ def from_kubeconfig(path: Path, patient: Patient) -> Cluster:
     try:
         tls = ssl.create_default_context(cadata=authority)
         _show_certificate(tls, user, path)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):
         raise NotRun(f"--kubeconfig is {str(path)!r}: its certificates cannot be read") from None
     return Cluster(server=server, context=tls, headers=_who(user, path, patient))
 
@@ -206,7 +206,7 @@ def _from_eks(patient: Patient, name: str) -> Cluster:
     authority = base64.b64decode(found["certificateAuthority"]["data"]).decode("utf-8", "replace")
     try:
         tls = ssl.create_default_context(cadata=authority)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):
         raise NotRun(
             f"EKS gives no usable certificate for {name}: name a kubeconfig with --kubeconfig"
         ) from None

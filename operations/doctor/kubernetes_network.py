@@ -247,23 +247,25 @@ CHECKS = (
         name="kubernetes.service",
         question="Does the Service lead to ready pods?",
         ask=service,
-        explained_by=("kubernetes.pods", "kubernetes.rollout"),
+        explained_by=("kubernetes.api", "kubernetes.pods", "kubernetes.rollout"),
     ),
     Check(name="kubernetes.dns", question="Does the cluster's DNS run?", ask=dns),
     Check(
         name="kubernetes.network_policy",
         question="Do the NetworkPolicies let clients in, and out what the server needs?",
         ask=network_policy,
+        explained_by=("kubernetes.api",),
     ),
     Check(
         name="kubernetes.identity",
         question="Has the server's service account its role?",
         ask=identity,
+        explained_by=("kubernetes.api",),
     ),
     Check(
         name="kubernetes.secret",
         question="Is the password that pods read the stack's?",
         ask=secret,
-        explained_by=("aws.secret",),
+        explained_by=("kubernetes.api", "aws.secret"),
     ),
 )

@@ -66,7 +66,16 @@ def asking(patient: Patient) -> Generator[Cluster]:
 
 def api(patient: Patient) -> Answer:
     """Does the cluster's API answer, and is the server's namespace there?"""
-    cluster = cluster_of(patient)
+    if not patient.options.kubeconfig and not patient.outputs.cluster_name:
+        raise NotRun("the stack has no cluster")
+    try:
+        cluster = cluster_of(patient)
+    except NotRun as reason:
+        return failed(
+            str(reason),
+            cause="the way to the cluster is not known, so nothing in it can be asked",
+            next_step="Sign in to AWS, or name a kubeconfig with --kubeconfig.",
+        )
     space = patient.outputs.kubernetes_namespace or "mlflow"
     try:
         release = cluster.get("/version").get("gitVersion")
@@ -332,19 +341,25 @@ CHECKS = (
         name="kubernetes.migration",
         question="Did the last migration of the schema succeed?",
         ask=migration,
-        explained_by=("aws.database", "kubernetes.secret"),
+        explained_by=("kubernetes.api", "aws.database", "kubernetes.secret"),
     ),
     Check(
         name="kubernetes.pods",
         question="Are the server's pods there, ready, and not restarting?",
         ask=pods,
-        explained_by=("kubernetes.nodes", "kubernetes.secret", "aws.database", "aws.secret"),
+        explained_by=(
+            "kubernetes.api",
+            "kubernetes.nodes",
+            "kubernetes.secret",
+            "aws.database",
+            "aws.secret",
+        ),
     ),
     Check(
         name="kubernetes.rollout",
         question="Is the rollout done, with as many servers as wanted?",
         ask=rollout,
-        explained_by=("kubernetes.pods", "kubernetes.nodes"),
+        explained_by=("kubernetes.api", "kubernetes.pods", "kubernetes.nodes"),
     ),
     Check(name="kubernetes.autoscaler", question="Can the autoscaler do its work?", ask=autoscaler),
 )
