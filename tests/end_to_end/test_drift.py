@@ -76,8 +76,7 @@ class TestAws:
         # The rule is nobody's resource: no deployment takes it away.
         left = found(stack, self.BASE)
         assert {name for name, _ in left} <= {"database-clients"}
-        group = self.database_group(cloud)
-        cloud.client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=[OPENED])
+        self.close(cloud)
         assert found(stack, self.BASE) == set()
 
     def change(self, cloud: SimulatedCloud) -> None:
@@ -122,6 +121,15 @@ class TestAws:
         names = [{"Name": "group-name", "Values": [f"{self.BASE}-database"]}]
         groups = cloud.client("ec2").describe_security_groups(Filters=names)["SecurityGroups"]
         return groups[0]["GroupId"]
+
+    def close(self, cloud: SimulatedCloud) -> None:
+        """Take the opened rule away, if it is there still."""
+        ec2, group = cloud.client("ec2"), self.database_group(cloud)
+        names = [{"Name": "group-id", "Values": [group]}]
+        rules = ec2.describe_security_group_rules(Filters=names)["SecurityGroupRules"]
+        ids = [r["SecurityGroupRuleId"] for r in rules if r.get("CidrIpv4") == "0.0.0.0/0"]
+        if ids:
+            ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=ids)
 
     def move_threshold(self, watch: Any, name: str) -> None:
         alarm = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
