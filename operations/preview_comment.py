@@ -7,10 +7,11 @@ written by a bot: a comment with the same mark that a person wrote is that perso
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from operations.github_api import LONGEST_BODY, GitHub
 from operations.place import Place
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be chosen."""
     add = parser.add_argument
     add("--summaries", metavar="DIR", required=True, help="of `preview-summary --json`, *.json")
+    add(
+        "--expect",
+        metavar="STACKS",
+        default="[]",
+        help="JSON list of the stacks that there must be summaries of",
+    )
     add("--pull-request", metavar="NUMBER", required=True, help="the pull request's number")
     add("--repository", metavar="OWNER/NAME", help="default: GITHUB_REPOSITORY")
 
@@ -61,10 +68,12 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
     """
     if not arguments.pull_request.isdecimal():
         raise CouldNotLook(f"--pull-request is {arguments.pull_request!r}: it must be a number")
+    expected = _expected(arguments.expect)
     files = sorted(Path(arguments.summaries).rglob("*.json"))
-    if not files:
+    if not files and not expected:
         raise CouldNotLook(f"--summaries is {arguments.summaries!r}: there is no *.json in it")
     summaries = [load_summary(path) for path in files]
+    summaries += _absent(expected, summaries)
     github = GitHub(place, arguments.repository or place.environ.get("GITHUB_REPOSITORY", ""))
     path = f"/issues/{arguments.pull_request}/comments"
     body = comment_body(summaries)
@@ -90,6 +99,26 @@ def comment_body(summaries: list[dict[str, object]]) -> str:
         parts += ["", str(told)]
     body = "\n".join(parts)
     return body if len(body) <= LONGEST_BODY else body[: LONGEST_BODY - len(CUT)] + CUT
+
+
+def _expected(text: str) -> list[str]:
+    try:
+        stacks = json.loads(text)
+    except ValueError:
+        stacks = None
+    if not isinstance(stacks, list):
+        raise CouldNotLook(f'--expect is {text!r}: it must be a JSON list such as ["dev"]')
+    return [str(stack) for stack in cast("list[object]", stacks)]
+
+
+def _absent(expected: list[str], summaries: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A stack whose job ended without a summary must not look like one without changes."""
+    there = {item.get("stack") for item in summaries}
+    return [
+        {"stack": stack, "exit_code": 2, "problem": "its job made no summary: see there"}
+        for stack in expected
+        if stack not in there
+    ]
 
 
 def _code(item: dict[str, object]) -> int:

@@ -66,9 +66,12 @@ class TestPreview:
         assert "Monthly cost: $" in runner.summary
 
         stand_in.add_issue(title="rename the database")
-        values = {"github.token": "", "github.event.pull_request.number": "1"}
+        values = {
+            "github.token": stand_in.environment["GITHUB_TOKEN"],
+            "github.event.pull_request.number": "1",
+            "needs.affected.outputs.stacks": '["gcp-dev"]',
+        }
         comment = Runner(workspace, tmp_path / "comment", stand_in.environment, values)
-        values["github.token"] = stand_in.environment["GITHUB_TOKEN"]
         (tmp_path / "temp" / "summaries").rename(comment.temp / "summaries")
         for _ in range(2):
             assert comment.run("preview", "comment") == 0, comment.said

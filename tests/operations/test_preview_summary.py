@@ -260,6 +260,21 @@ class TestComment:
         assert len(stand_in.comments) == 2
         assert stand_in.comments_of(1)[0].endswith("mine")
 
+    def test_a_job_that_made_no_summary(
+        self, operate: Operate, stand_in: StandIn, tmp_path: Path
+    ) -> None:
+        stand_in.add_issue(title="a change")
+        self.write(tmp_path, "dev", 0, "### dev")
+        self.comment(operate, stand_in, tmp_path, "--expect", '["dev", "prod"]')
+        assert stand_in.comments_of(1)[0].endswith(
+            "### prod: ⚠ its job made no summary: see there\n\n### dev"
+        )
+        ran = self.comment(operate, stand_in, tmp_path, "--expect", "prod")
+        assert (ran.code, ran.err) == (
+            2,
+            "error: --expect is 'prod': it must be a JSON list such as [\"dev\"]\n",
+        )
+
     def test_no_longer_than_github_takes(
         self, operate: Operate, stand_in: StandIn, tmp_path: Path
     ) -> None:
