@@ -202,7 +202,7 @@ def _from_eks(patient: Patient, name: str) -> Cluster:
 
     with asking_aws(patient):
         found = client(patient, "eks").describe_cluster(name=name)["cluster"]
-        token = _eks_token(patient, name)
+        token = eks_token(patient, name)
     authority = base64.b64decode(found["certificateAuthority"]["data"]).decode("utf-8", "replace")
     try:
         tls = ssl.create_default_context(cadata=authority)
@@ -215,7 +215,7 @@ def _from_eks(patient: Patient, name: str) -> Cluster:
     )
 
 
-def _eks_token(patient: Patient, name: str) -> str:
+def eks_token(patient: Patient, name: str) -> str:
     """A signed `GetCallerIdentity` that EKS sends to AWS to hear who we are."""
     from botocore.signers import RequestSigner
 

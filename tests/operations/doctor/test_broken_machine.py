@@ -8,12 +8,14 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -32,6 +34,8 @@ from tests.operations.doctor.conftest import Examine, Pass, outputs_of
 pytestmark = pytest.mark.slow
 
 Look = Callable[..., Pass]
+
+DISK_MIB = 16
 
 
 @pytest.fixture(scope="module")
@@ -440,6 +444,24 @@ class TestActivity:
         )
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of the test's own; only root can have one."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(path)],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("no disk can be mounted here: that takes root")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
 class TestFiles:
     """An artifact folder that cannot be written to is named, and a full disk is."""
 
@@ -480,15 +502,21 @@ class TestFiles:
         assert "machine.artifact_folder" in found.roots
         assert found.evidence("machine.artifact_folder").endswith("No such file or directory")
 
-    def test_a_full_disk(self, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The one thing that is told and not done: no disk of the machine is filled."""
-        from operations.doctor import machine
-
-        usage = shutil.disk_usage("/")._replace(total=100 * 2**30, free=100 * 2**20)
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: usage)
-        found = look()
+    def test_a_full_disk(
+        self, disk: Path, outputs: PlatformOutputs, settings: PlatformSettings, examine: Examine
+    ) -> None:
+        (disk / "model.pkl").write_bytes(b"0" * (DISK_MIB * 2**20 - 2**18))
+        found = examine(replace(outputs, artifact_root=str(disk)), settings)
         assert found.failed == ["machine.disk"]
-        assert "0.1 of 100.0 GiB free" in found.evidence("machine.disk")
+        assert found.evidence("machine.disk") == f"{disk}: 0.0 of 0.0 GiB free"
+
+    def test_a_read_only_disk(
+        self, disk: Path, outputs: PlatformOutputs, settings: PlatformSettings, examine: Examine
+    ) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        found = examine(replace(outputs, artifact_root=str(disk)), settings)
+        assert found.failed == ["machine.artifact_folder"]
+        assert f"{disk} may not be written to" in found.evidence("machine.artifact_folder")
 
 
 class TestVersions:

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
 from operations.doctor.check import NotRun
-from operations.doctor.kubernetes_api import Refused, from_kubeconfig
+from operations.doctor.kubernetes_api import Refused, eks_token, from_kubeconfig
 from operations.doctor.kubernetes_logs import pod_logs
 from operations.doctor.log_lines import parsed
 from operations.doctor.patient import Options, Patient
@@ -139,6 +139,31 @@ class TestWhoWeAre:
         with pytest.raises(ssl.SSLCertVerificationError):
             from_kubeconfig(path, patient()).get("/version")
         assert api.asked == []  # the token was not sent
+
+
+class TestEks:
+    """EKS's token is a question to AWS that only its owner can have signed, good for a minute."""
+
+    def test_its_form(self) -> None:
+        environ = {
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-of-aws",
+            "AWS_SESSION_TOKEN": "a-session-of-aws",
+        }
+        place = Place(stack="test", url=None, environ=environ)
+        place.__dict__["outputs"] = outputs_of(target="aws", region="eu-central-1")
+        examined = Patient(place=place)
+        token = eks_token(examined, "our-cluster")
+        head, _, body = token.partition(".")
+        assert head == "k8s-aws-v1"
+        url = urlsplit(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode())
+        query = parse_qs(url.query)
+        assert url.netloc == "sts.eu-central-1.amazonaws.com"
+        assert query["Action"] == ["GetCallerIdentity"]
+        assert query["X-Amz-SignedHeaders"] == ["host;x-k8s-aws-id"]
+        assert query["X-Amz-Expires"] == ["60"]
+        assert "a-secret-of-aws" not in url.query
+        assert examined.foreign(token) == "[secret]"
 
 
 class TestLogs:
