@@ -14,6 +14,7 @@ from operations.doctor import (
     log_patterns,
     machine,
     server,
+    server_artifacts,
 )
 from operations.doctor.check import Check
 from operations.place import Place
@@ -21,7 +22,7 @@ from operations.place import Place
 
 def checks_of(place: Place) -> tuple[Check, ...]:
     """Every check that has a meaning for this platform."""
-    ours = (*_name(place), *server.CHECKS, certificates.SERVER)
+    ours = (*_name(place), *server.CHECKS, *server_artifacts.CHECKS, certificates.SERVER)
     if place.outputs is None:
         return ours
     stores: tuple[Check, ...] = ()
@@ -48,8 +49,10 @@ def _ground(target: str) -> tuple[Check, ...]:
             aws_database,
             aws_store,
             aws_way,
+            kubernetes_access,
             kubernetes_network,
             kubernetes_pods,
+            kubernetes_work,
         )
 
         return (
@@ -57,6 +60,8 @@ def _ground(target: str) -> tuple[Check, ...]:
             *aws_store.CHECKS,
             *aws_database.CHECKS,
             *aws_way.CHECKS,
+            *kubernetes_access.CHECKS,
+            *kubernetes_work.CHECKS,
             *kubernetes_pods.CHECKS,
             *kubernetes_network.CHECKS,
         )

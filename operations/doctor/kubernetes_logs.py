@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from operations.doctor.check import NotRun
+from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import Refused, in_namespace
-from operations.doctor.kubernetes_pods import asking
 from operations.doctor.patient import Patient
 
 LINES = "2000"

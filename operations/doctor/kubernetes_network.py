@@ -10,8 +10,8 @@ import base64
 from typing import Any
 
 from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import in_namespace
-from operations.doctor.kubernetes_pods import asking
 from operations.doctor.patient import Patient
 
 ROLE = "eks.amazonaws.com/role-arn"

@@ -1,21 +1,32 @@
-"""Pods and rollout, Jobs and nodes: does what should run, run?
+"""The server's pods: are they there, ready, within their memory, and not restarting?
 
-Owns what Kubernetes says of its own work: why a pod waits, why a rollout stands still, why the
-migration failed, what the autoscaler and the nodes complain of. Its events are quoted, because they
-say in words what a state only names.
+Owns what Kubernetes says of a pod: why it waits, why it ended, what it uses. Its events are quoted,
+because they say in words what a state only names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
 from operations.doctor.check import Answer, Check, NotRun, failed, passed
-from operations.doctor.kubernetes_api import Cluster, Refused, cluster_of, in_namespace
+from operations.doctor.kubernetes_access import asking
+from operations.doctor.kubernetes_api import in_namespace
 from operations.doctor.patient import Patient
 
 RESTARTS = 3
+FULL_SHARE = 0.92
+
+UNITS = {
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+    "m": 0.001,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+}
 
 WAITING: dict[str, tuple[str, str]] = {
     "CrashLoopBackOff": (
@@ -47,62 +58,6 @@ WAITING: dict[str, tuple[str, str]] = {
         "Look at the database's findings, then at the server's log.",
     ),
 }
-
-
-@contextmanager
-def asking(patient: Patient) -> Generator[Cluster]:
-    """The cluster; what keeps it from answering is `kubernetes.api`'s to say.
-
-    Raises:
-        NotRun: it does not answer or does not let us.
-    """
-    try:
-        yield cluster_of(patient)
-    except Refused as refusal:
-        raise NotRun(f"the cluster's API refuses: {patient.foreign(str(refusal))}") from None
-    except OSError:
-        raise NotRun("the cluster's API does not answer: see kubernetes.api") from None
-
-
-def api(patient: Patient) -> Answer:
-    """Does the cluster's API answer, and is the server's namespace there?"""
-    if not patient.options.kubeconfig and not patient.outputs.cluster_name:
-        raise NotRun("the stack has no cluster")
-    try:
-        cluster = cluster_of(patient)
-    except NotRun as reason:
-        return failed(
-            str(reason),
-            cause="the way to the cluster is not known, so nothing in it can be asked",
-            next_step="Sign in to AWS, or name a kubeconfig with --kubeconfig.",
-        )
-    space = patient.outputs.kubernetes_namespace or "mlflow"
-    try:
-        release = cluster.get("/version").get("gitVersion")
-        found = cluster.find(f"/api/v1/namespaces/{space}")
-    except Refused as refusal:
-        return failed(
-            f"{cluster.server}: HTTP {refusal.code} {patient.foreign(str(refusal))}",
-            cause="the cluster does not know us, or gives us no right to look",
-            next_step="Be among clusterAdminArns, or use the role that deploys; then "
-            "`aws eks update-kubeconfig`.",
-        )
-    except OSError as error:
-        return failed(
-            f"{cluster.server} does not answer ({error.strerror or type(error).__name__}: "
-            f"{patient.foreign(str(error))})",
-            cause="the cluster is gone, or its API is private and this machine is outside",
-            next_step="Ask from inside the VPC, or add this address to clusterPublicEndpointCidrs; "
-            "or name another kubeconfig with --kubeconfig.",
-        )
-    if found is None:
-        return failed(
-            f"the cluster has no namespace {space}",
-            cause="the namespace was deleted with everything in it, or this is another cluster",
-            next_step="Deploy the stack again (`make up`); database and artifacts are not in the "
-            "cluster.",
-        )
-    return passed(f"{cluster.server} is Kubernetes {release} and has namespace {space}")
 
 
 def pods(patient: Patient) -> Answer:
@@ -195,125 +150,46 @@ def _last_words(events: list[dict[str, Any]], name: str) -> str | None:
     return words[-1] if words else None
 
 
-def rollout(patient: Patient) -> Answer:
-    """Is the rollout done, with as many servers as wanted?"""
+def usage(patient: Patient) -> Answer:
+    """Have the pods memory left?"""
     with asking(patient) as cluster:
-        found = cluster.find(in_namespace(patient, "apis/apps/v1", "deployments", "mlflow"))
-    if found is None:
-        return failed(
-            "there is no Deployment mlflow",
-            cause="it was deleted",
-            next_step="Deploy the stack again (`make up`).",
-        )
-    patient.exhibits.add("kubernetes/deployment_status.json", found.get("status", {}))
-    status, wanted = found.get("status", {}), int(found["spec"].get("replicas", 1))
-    ready, updated = int(status.get("readyReplicas", 0)), int(status.get("updatedReplicas", 0))
-    seen = f"{ready} of {wanted} servers ready, {updated} of the newest version"
-    if wanted == 0:
-        return failed(
-            "the Deployment is scaled to no server",
-            cause="somebody scaled it down by hand; the autoscaler leaves 0 alone",
-            next_step="kubectl scale deployment/mlflow -n mlflow --replicas="
-            f"{patient.settings.kubernetes.replicas_minimum}",
-        )
-    for condition in status.get("conditions", []):
-        if condition["status"] == "False" and condition["type"] in ("Progressing", "Available"):
-            return failed(
-                f"{seen}; {condition['reason']}: {patient.foreign(str(condition['message']))}",
-                cause="the rollout stands still: new pods do not become ready",
-                next_step="See kubernetes.pods; `kubectl rollout undo -n mlflow deployment/mlflow` "
-                "brings the previous version back.",
-            )
-    if found["spec"].get("paused"):
-        return failed(
-            f"{seen}; the rollout is paused",
-            cause="somebody paused it: changes do not reach the pods",
-            next_step="kubectl rollout resume -n mlflow deployment/mlflow",
-        )
-    behind = int(status.get("observedGeneration", 0)) < int(found["metadata"]["generation"])
-    if ready < wanted or updated < wanted or behind:
-        return failed(
-            seen,
-            cause="a rollout is under way, or a pod is not ready",
-            next_step="kubectl rollout status -n mlflow deployment/mlflow; see kubernetes.pods.",
-        )
-    return passed(seen)
+        found = cluster.items(in_namespace(patient, "api/v1", "pods"), labelSelector="app=mlflow")
+        path = in_namespace(patient, "apis/metrics.k8s.io/v1beta1", "pods")
+        measured = cluster.find(f"{path}?labelSelector=app%3Dmlflow")
+    if measured is None:
+        raise NotRun("the cluster has no metrics server")
+    limits = {
+        (pod["metadata"]["name"], container["name"]): _bytes(limit)
+        for pod in found
+        for container in pod.get("spec", {}).get("containers", [])
+        if (limit := container.get("resources", {}).get("limits", {}).get("memory"))
+    }
+    seen: list[str] = []
+    for pod in measured.get("items") or []:
+        name = pod["metadata"]["name"]
+        for container in pod["containers"]:
+            limit = limits.get((name, container["name"]))
+            if limit is None:
+                continue
+            used = _bytes(container["usage"]["memory"])
+            seen.append(f"{name} {used / limit:.0%} of {limit // 2**20} MiB")
+            if used > limit * FULL_SHARE:
+                return failed(
+                    seen[-1],
+                    cause="the server is about to be killed for its memory",
+                    next_step=WAITING["OOMKilled"][1],
+                )
+    if not seen:
+        raise NotRun("nothing was measured yet, or no pod has a limit")
+    return passed(", ".join(seen))
 
 
-def migration(patient: Patient) -> Answer:
-    """Did the last migration succeed?"""
-    with asking(patient) as cluster:
-        found = cluster.items(
-            in_namespace(patient, "apis/batch/v1", "jobs"), labelSelector="app=mlflow-migration"
-        )
-    if not found:
-        raise NotRun("there is no Job of a migration (finished ones may have been removed)")
-    last = max(found, key=lambda job: str(job["metadata"]["creationTimestamp"]))
-    name, status = last["metadata"]["name"], last.get("status", {})
-    if status.get("succeeded"):
-        return passed(f"Job {name} succeeded")
-    conditions = [item for item in status.get("conditions", []) if item["type"] == "Failed"]
-    if conditions or status.get("failed"):
-        said = conditions[0].get("message") if conditions else f"{status['failed']} pods failed"
-        return failed(
-            f"Job {name}: {patient.foreign(str(said))}",
-            cause="the schema was not brought to where the new server wants it; the servers of "
-            "before go on",
-            next_step=f"kubectl logs -n mlflow job/{name} --all-containers; mend what it says, "
-            "delete the Job, deploy again.",
-        )
-    return passed(f"Job {name} is under way")
-
-
-def autoscaler(patient: Patient) -> Answer:
-    """Can the autoscaler do its work?"""
-    with asking(patient) as cluster:
-        path = in_namespace(patient, "apis/autoscaling/v2", "horizontalpodautoscalers", "mlflow")
-        found = cluster.find(path)
-    if found is None:
-        raise NotRun("there is no HorizontalPodAutoscaler mlflow")
-    spec, status = found["spec"], found.get("status", {})
-    seen = (
-        f"{status.get('currentReplicas', 0)} servers, between {spec.get('minReplicas')} and "
-        f"{spec['maxReplicas']}"
-    )
-    conditions = {item["type"]: item for item in status.get("conditions", [])}
-    active = conditions.get("ScalingActive", {})
-    if active.get("status") == "False" and active.get("reason") != "ScalingDisabled":
-        return failed(
-            f"{seen}; {active.get('reason')}: {patient.foreign(str(active.get('message')))}",
-            cause="the autoscaler gets no measurements: the metrics server is missing or down",
-            next_step="kubectl get apiservice v1beta1.metrics.k8s.io; kubectl top pods -n mlflow",
-        )
-    limited = conditions.get("ScalingLimited", {})
-    if limited.get("status") == "True" and limited.get("reason") == "TooManyReplicas":
-        return failed(
-            f"{seen}: it would start more",
-            cause="as many servers run as serverReplicas allows, and that is not enough",
-            next_step="Look at database.slow first; then raise serverReplicas together with "
-            "databaseMaxConnections.",
-        )
-    return passed(seen)
-
-
-def nodes(patient: Patient) -> Answer:
-    """Are the nodes ready and free of pressure?"""
-    with asking(patient) as cluster:
-        found = cluster.items("/api/v1/nodes")
-    wrong = [
-        f"{node['metadata']['name']}: {item['type']} is {item['status']} ({item.get('reason')})"
-        for node in found
-        for item in node.get("status", {}).get("conditions", [])
-        if (item["type"] == "Ready") != (item["status"] == "True")
-    ]
-    if wrong or not found:
-        return failed(
-            "; ".join(wrong) or "the cluster has no node",
-            cause="a node failed or is under pressure",
-            next_step="kubectl describe node; node repair replaces it within half an hour "
-            "(docs/runbooks/mlflow-connection.md#clusternodefailed).",
-        )
-    return passed(f"{len(found)} nodes are ready")
+def _bytes(quantity: str) -> int:
+    """An amount of memory as Kubernetes writes it: `512Mi`, `1Gi`, `123456789`, `900k`."""
+    for suffix, factor in UNITS.items():
+        if quantity.endswith(suffix):
+            return int(float(quantity.removesuffix(suffix)) * factor)
+    return int(float(quantity))
 
 
 def _shown(pod: dict[str, Any]) -> dict[str, Any]:
@@ -331,19 +207,6 @@ def _told(event: dict[str, Any]) -> dict[str, Any]:
 
 CHECKS = (
     Check(
-        name="kubernetes.api",
-        question="Does the cluster's API answer, and is the server's namespace there?",
-        ask=api,
-        explained_by=("aws.account",),
-    ),
-    Check(name="kubernetes.nodes", question="Are the nodes ready?", ask=nodes),
-    Check(
-        name="kubernetes.migration",
-        question="Did the last migration of the schema succeed?",
-        ask=migration,
-        explained_by=("kubernetes.api", "aws.database", "kubernetes.secret"),
-    ),
-    Check(
         name="kubernetes.pods",
         question="Are the server's pods there, ready, and not restarting?",
         ask=pods,
@@ -356,10 +219,9 @@ CHECKS = (
         ),
     ),
     Check(
-        name="kubernetes.rollout",
-        question="Is the rollout done, with as many servers as wanted?",
-        ask=rollout,
-        explained_by=("kubernetes.api", "kubernetes.pods", "kubernetes.nodes"),
+        name="kubernetes.usage",
+        question="Have the server's pods memory left?",
+        ask=usage,
+        explained_by=("kubernetes.api",),
     ),
-    Check(name="kubernetes.autoscaler", question="Can the autoscaler do its work?", ask=autoscaler),
 )

@@ -20,17 +20,20 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from operations.doctor.check import NotRun
+from operations.doctor import kubernetes_pods
+from operations.doctor.check import Answer, NotRun
 from operations.doctor.kubernetes_api import Refused, eks_token, from_kubeconfig
 from operations.doctor.kubernetes_logs import pod_logs
 from operations.doctor.log_lines import parsed
 from operations.doctor.patient import Options, Patient
+from operations.doctor.runner import answer_of
 from operations.place import Place
 from tests.operations.doctor.conftest import outputs_of
 from tests.operations.doctor.test_certificates import write_certificate
 
 PODS = "/api/v1/namespaces/mlflow/pods"
 TOKEN = "a-token-of-the-cluster"
+USAGE = next(check for check in kubernetes_pods.CHECKS if check.name == "kubernetes.usage")
 
 
 class Api:
@@ -164,6 +167,39 @@ class TestEks:
         assert query["X-Amz-Expires"] == ["60"]
         assert "a-secret-of-aws" not in url.query
         assert examined.foreign(token) == "[secret]"
+
+
+class TestUsage:
+    """Memory in use is compared with the limit, where the cluster measures it."""
+
+    def answer(self, api: Api, tmp_path: Path, used: str | None) -> Answer:
+        limits = {"resources": {"limits": {"memory": "2Gi"}}}
+        pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "mlflow", **limits}]}}
+        api.texts = {PODS: json.dumps({"items": [pod]})}
+        if used is not None:
+            measured = {
+                "metadata": {"name": "a"},
+                "containers": [{"name": "mlflow", "usage": {"memory": used}}],
+            }
+            path = "/apis/metrics.k8s.io/v1beta1/namespaces/mlflow/pods"
+            api.texts[path] = json.dumps({"items": [measured]})
+        return answer_of(USAGE, patient(api.kubeconfig(tmp_path, token=TOKEN)))
+
+    @pytest.mark.parametrize(
+        ("used", "status", "evidence"),
+        [
+            ("1Gi", "passed", "a 50% of 2048 MiB"),
+            ("2000Mi", "failed", "a 98% of 2048 MiB"),
+            ("2097152Ki", "failed", "a 100% of 2048 MiB"),
+            ("1073741824", "passed", "a 50% of 2048 MiB"),
+            (None, "not_run", "the cluster has no metrics server"),
+        ],
+    )
+    def test_of_the_limit(
+        self, api: Api, tmp_path: Path, used: str | None, status: str, evidence: str
+    ) -> None:
+        found = self.answer(api, tmp_path, used)
+        assert (found.status, found.evidence) == (status, evidence)
 
 
 class TestLogs:
