@@ -49,6 +49,7 @@ PATTERNS = (
             "aws.security_group",
             "aws.secret",
             "kubernetes.secret",
+            "machine.password",
             "database.schema",
         ),
     ),
@@ -103,7 +104,13 @@ PATTERNS = (
         ),
         "PostgreSQL refused connections or could not go on",
         "Its words name the user or the file; see database.login and database.connections.",
-        ("database.login", "aws.secret", "machine.disk", "database.connections"),
+        (
+            "machine.password",
+            "database.login",
+            "aws.secret",
+            "machine.disk",
+            "database.connections",
+        ),
     ),
 )
 

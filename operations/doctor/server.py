@@ -210,6 +210,7 @@ CHECKS = (
             "gcp.database",
             "aws.secret",
             "kubernetes.secret",
+            "machine.password",
             "database.login",
             "aws.security_group",
             "database.waiting",
