@@ -22,14 +22,15 @@ _UNFINISHED_SECONDS = 24 * 3600
 
 
 def new_name(stack: str, epoch: float) -> str:
-    """Sorts by time; two of one second differ."""
-    moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y%m%dT%H%M%SZ")
-    return f"{stack}-{moment}-{secrets.token_hex(2)}"
+    """Sorts by time, to the millisecond: rotation must not take the newest for an older one."""
+    moment = datetime.fromtimestamp(epoch, UTC)
+    milliseconds = moment.microsecond // 1000
+    return f"{stack}-{moment:%Y%m%dT%H%M%S}{milliseconds:03d}Z-{secrets.token_hex(2)}"
 
 
 def names_of(store: Store, stack: str) -> list[str]:
     """Everything that begins like a backup of the stack, oldest first, finished or not."""
-    pattern = re.compile(rf"{re.escape(stack)}-\d{{8}}T\d{{6}}Z-[0-9a-f]{{4}}")
+    pattern = re.compile(rf"{re.escape(stack)}-\d{{8}}T\d{{9}}Z-[0-9a-f]{{4}}")
     found: set[str] = set()
     for item in store.list(f"{stack}-"):
         name = item.name.partition("/")[0]

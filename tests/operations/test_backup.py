@@ -18,7 +18,7 @@ from smoke_tests.errors import CouldNotLook
 from tests.operations.backup_platform import METRICS, RUNS, BackupPlatform
 from tests.operations.conftest import Operate
 
-NAME = re.compile(r"local-\d{8}T\d{6}Z-[0-9a-f]{4}")
+NAME = re.compile(r"local-\d{8}T\d{9}Z-[0-9a-f]{4}")
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ class TestRotation:
 
     def test_keep_two(self, platform: BackupPlatform) -> None:
         names = [platform.make().name for _ in range(2)]
-        other = platform.destination / "local-two-20200101T000000Z-0000"
+        other = platform.destination / "local-two-20200101T000000000Z-0000"
         shutil.copytree(platform.backups[0], other)
         ran = platform.back_up("--keep", "2", "--json")
         document = ran.document

@@ -12,7 +12,7 @@ from tests.operations.backup_platform import METRICS, RUNS, BackupPlatform
 from tests.operations.conftest import Operate
 
 WEIGHTS = "1/run1/artifacts/model/weights.bin"
-SHORTER = r"1/run2/artifacts/a b/\xfc.txt"  # as a stream that knows ASCII only shows it
+SHORTER = "1/run2/artifacts/a b/ü.txt"
 
 
 @pytest.fixture
