@@ -11,16 +11,25 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from simulated_cloud import SimulatedCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = (sys.executable, "-m", "local_engine")
+PULUMI = ("pulumi",)
+NEEDS_PULUMI = [
+    pytest.mark.pulumi,
+    pytest.mark.skipif(shutil.which("pulumi") is None, reason="needs the Pulumi CLI on PATH"),
+]
 
 
 @dataclass
@@ -33,6 +42,17 @@ class StackOnCloud:
     engine: Sequence[str] = EMBEDDED
     options: Sequence[str] = ()
     """What every command about resources is given besides."""
+
+    def on(self, engine: Sequence[str]) -> StackOnCloud:
+        """The same stack on one of the two engines."""
+        return self if engine == EMBEDDED else self.on_pulumi()
+
+    @contextmanager
+    def timed(self, step: str) -> Generator[None]:
+        """Say how long the block took, to who wants to see it (`pytest -s`)."""
+        start = time.monotonic()
+        yield
+        sys.stdout.write(f"\n{self.name}: {step} {time.monotonic() - start:.1f} s")
 
     def on_pulumi(self) -> StackOnCloud:
         """The same stack on Pulumi's CLI.
@@ -47,7 +67,7 @@ class StackOnCloud:
             shutil.copy(ROOT / name, folder)
         made = replace(self, engine=("pulumi", "--cwd", str(folder)), options=())
         made.run("stack", "init")
-        return replace(self, engine=("pulumi",), options=("--config-file", str(folder / file)))
+        return replace(self, engine=PULUMI, options=("--config-file", str(folder / file)))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import simulated_cloud
 from simulated_cloud import SimulatedCloud
-from tests.end_to_end.stack_on_cloud import StackOnCloud
+from tests.end_to_end.stack_on_cloud import EMBEDDED, NEEDS_PULUMI, PULUMI, StackOnCloud
 
 INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 BUCKET = "gcp:storage/bucket:Bucket"
@@ -47,16 +47,29 @@ def unprotected(stack: StackOnCloud) -> None:
 class TestStacks:
     """Preview, up, an empty preview, drift found exactly, repaired, destroyed."""
 
-    @pytest.mark.parametrize("name", ["gcp-dev", "gcp-prod"])
-    def test_life(self, cloud: SimulatedCloud, tmp_path: Path, name: str) -> None:
-        stack = StackOnCloud(name, cloud, tmp_path / "state")
+    @pytest.mark.parametrize(
+        ("name", "engine"),
+        [
+            ("gcp-dev", EMBEDDED),
+            ("gcp-prod", EMBEDDED),
+            pytest.param("gcp-dev", PULUMI, marks=NEEDS_PULUMI),
+        ],
+        ids=["gcp-dev", "gcp-prod", "gcp-dev-pulumi"],
+    )
+    def test_life(
+        self, cloud: SimulatedCloud, tmp_path: Path, name: str, engine: Sequence[str]
+    ) -> None:
+        stack = StackOnCloud(name, cloud, tmp_path / "state").on(engine)
         environment = name.removeprefix("gcp-")
         base = f"mlops-platform-{environment}-mlflow"
-        foreseen = stack.preview()
+        with stack.timed("preview"):
+            foreseen = stack.preview()
         assert set(foreseen) == {"create"}
 
-        stack.up()
-        assert stack.changed("--refresh") == {}
+        with stack.timed("up"):
+            stack.up()
+        with stack.timed("preview of no change"):
+            assert stack.changed("--refresh") == {}
         assert stack.outputs()["artifactRoot"] == f"gs://{base}-artifacts-210987654321"
 
         store = cloud.store("gcp")
@@ -73,17 +86,20 @@ class TestStacks:
         )
         store.remove(POLICY, down)
 
-        assert stack.changed("--refresh") == {
-            f"{base}-database-instance": ["settings.backupConfiguration.enabled"],
-            f"{base}-artifacts-bucket": ["versioning.enabled"],
-            f"{base}-alerts-MLflowDown": [],
-        }
-        stack.up()
+        with stack.timed("preview of drift"):
+            assert stack.changed("--refresh") == {
+                f"{base}-database-instance": ["settings.backupConfiguration.enabled"],
+                f"{base}-artifacts-bucket": ["versioning.enabled"],
+                f"{base}-alerts-MLflowDown": [],
+            }
+        with stack.timed("repair"):
+            stack.up()
         assert stack.changed("--refresh") == {}
 
         if name == "gcp-prod":
             unprotected(stack)
-        stack.destroy()
+        with stack.timed("destroy"):
+            stack.destroy()
         assert cloud.store("gcp").kinds() == {}
 
     def test_production_is_not_destroyed_by_mistake(
