@@ -118,10 +118,15 @@ class StackOnCloud:
         return Counter(step["op"] for step in answer["steps"])
 
     def changed(self, *words: str) -> dict[str, list[str]]:
-        """What a preview would change: properties by the resource's name."""
+        """What a preview would change: properties by the resource's name.
+
+        Of a list its name: the engines do not agree on which of its elements are other ones.
+        """
         answer = json.loads(self.run("preview", "--json", *words))
         return {
-            step["urn"].rpartition("::")[2]: sorted(step.get("detailedDiff") or {})
+            step["urn"].rpartition("::")[2]: sorted(
+                {path.partition("[")[0] for path in step.get("detailedDiff") or {}}
+            )
             for step in answer["steps"]
             if step["op"] not in ("same", "read", "refresh")
         }

@@ -44,7 +44,7 @@ def inject_drift(cloud: SimulatedCloud, base: str) -> dict[str, list[str]]:
         f"{base}-database-instance": ["backupRetentionPeriod"],
         f"{base}-artifacts-artifacts-versioning": ["versioningConfiguration.status"],
         f"{base}-watch-alarms-DatabaseCpuHigh": [],
-        f"{base}-database-clients": ["ingress[0]"],
+        f"{base}-database-clients": ["ingress"],
     }
 
 
