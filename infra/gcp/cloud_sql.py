@@ -18,6 +18,9 @@ from infra.settings import PlatformSettings
 MOST_LOG_RETENTION_DAYS = 7
 """Write-ahead logs kept for point-in-time recovery; Cloud SQL's Enterprise edition keeps 7 days."""
 
+OWNERS = "cloudsqlsuperuser"
+"""Who owns a database that is made through the API, and so may make tables in it."""
+
 GCP_IAM_SUFFIX = ".gserviceaccount.com"
 """Left out of the database user of a service account (PostgreSQL's names have 63 characters)."""
 
@@ -110,6 +113,8 @@ class Database(pulumi.ComponentResource):
                 f"{name}-user",
                 name=email.apply(lambda address: address.removesuffix(GCP_IAM_SUFFIX)),
                 type="CLOUD_IAM_SERVICE_ACCOUNT",
+                # A user with a password is made one by Cloud SQL; an identity may only log in.
+                database_roles=[OWNERS],
                 instance=instance.name,
                 deletion_policy="ABANDON",
                 opts=child,

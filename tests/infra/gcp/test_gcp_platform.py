@@ -112,6 +112,7 @@ class TestDatabase:
         user = production.deployment.one("sql/user:User").inputs
         assert user["type"] == "CLOUD_IAM_SERVICE_ACCOUNT"
         assert user["name"] == f"mlflow-server-test@{PROJECT}.iam"
+        assert user["databaseRoles"] == ["cloudsqlsuperuser"]
         assert "password" not in user
         assert production.deployment.of("secretmanager/secret:Secret") == []
         instance = production.deployment.one("sql/databaseInstance:DatabaseInstance", "instance")
