@@ -112,6 +112,8 @@ def lift_protection(stack: StackOnCloud, base: str) -> None:
             Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
         )
     s3, logs = cloud.client("s3"), f"{base}-logs-{ACCOUNT}"
+    # The policy denies what comes without TLS, which the simulated AWS does not speak.
+    s3.delete_bucket_policy(Bucket=logs)
     written = s3.list_object_versions(Bucket=logs)
     for version in (*written.get("Versions", []), *written.get("DeleteMarkers", [])):
         s3.delete_object(Bucket=logs, Key=version["Key"], VersionId=version["VersionId"])
