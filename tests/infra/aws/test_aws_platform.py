@@ -99,6 +99,20 @@ class TestAWholeStack:
         assert environment["PGHOST"] == "db.example.rds.amazonaws.com"
         assert environment["AWS_REGION"] == REGION
 
+    def test_by_its_identity_it_reads_one_secret_once(self) -> None:
+        """RDS keeps the password with which the migration lets the identity in."""
+        kept = "arn:aws:secretsmanager:::rds!db-ABC"
+        deployment = deployed(databaseAuthentication="iam").deployment
+        role = deployment.one("iam/rolePolicy:RolePolicy", "server-role-mlflow-secrets")
+        assert role.policy()["Statement"][0]["Resource"] == [kept]
+        (job,) = [item for item in deployment.resources if item.kind.endswith(":Job")]
+        (grant, *_) = job.inputs["spec"]["template"]["spec"]["initContainers"]
+        told = {item["name"]: item.get("value") for item in grant["env"]}
+        assert told["DATABASE_SECRET_ARN"] == kept
+        assert "PGPASSWORD" not in told
+        policies = plain().deployment.of("iam/rolePolicy:RolePolicy")
+        assert [item for item in policies if item.name.endswith("mlflow-secrets")] == []
+
     def test_nothing_that_was_not_asked_for(self) -> None:
         assert services(plain().deployment) & {"aws:lb", "aws:backup", "aws:wafv2"} == set()
 
