@@ -16,6 +16,17 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INSTANCE = "aws:rds/instance:Instance"
 ALARMS_AT_ONCE = 100
 
+BROKEN = (
+    "failed",
+    "inaccessible",
+    "incompatible",
+    "insufficient",
+    "restore-error",
+    "stop",
+    "storage-full",
+)
+"""How a database's status begins when it does not come back by itself."""
+
 
 def look(sight: Sight) -> Seen | None:
     """Ask AWS; None for a stack that is elsewhere.
@@ -83,12 +94,20 @@ def _databases(sight: Sight) -> tuple[int, list[Finding]]:
             continue  # the engine says that it is gone
         instance = answer["DBInstances"][0]
         number += 1
-        differences = [
+        waiting = [
             Difference(property=f"pending {name}", expected="nothing waits", found=shown(value))
             for name, value in sorted(instance.get("PendingModifiedValues", {}).items())
             if value and name != "MasterUserPassword"
         ]
-        differences += [
+        findings += finding(
+            LOOK,
+            step.name,
+            waiting,
+            severity="info",
+            kind="waits for the maintenance window",
+            note="RDS changes it then; until then the database runs as before",
+        )
+        differences = [
             Difference(
                 property=f"parameter group {group['DBParameterGroupName']}",
                 expected="in-sync",
@@ -98,7 +117,7 @@ def _databases(sight: Sight) -> tuple[int, list[Finding]]:
             if group["ParameterApplyStatus"] != "in-sync"
         ]
         status = instance["DBInstanceStatus"]
-        if status not in ("available", "backing-up", "storage-optimization"):
+        if status.startswith(BROKEN):
             differences.append(Difference(property="status", expected="available", found=status))
         findings += finding(LOOK, step.name, differences, kind="database on RDS", identity="")
     return number, findings

@@ -18,7 +18,7 @@ from operations.aws_client import aws_client, aws_problem
 from operations.drift_findings import Difference, Finding
 from operations.drift_sight import NotVisible, Seen, Sight, differing, finding
 from operations.drift_suspects import managers
-from operations.engine_steps import ABSENT, State, follow, shown
+from operations.engine_steps import ABSENT, SECRET, State, follow, shown
 from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
 
 LOOK = "kubernetes"
@@ -47,12 +47,16 @@ def look(sight: Sight) -> Seen | None:
         found = kubectl.get("deployment", name, namespace)
         if found is None:
             continue  # the engine says that it is gone
-        differences = _pods(state, found)
+        differences = [*_pods(state, found), *_rollout(found)]
         bounds = next(iter(sight.deployed(AUTOSCALER)), None)
-        ready = _number(found, "status", "readyReplicas")
-        if bounds is not None:
+        rolling = _is_rolling(found)
+        if bounds is not None and not rolling:
             differences += _replicas(bounds[1], found)
-        seen.append(f"{ready} of {_number(found, 'spec', 'replicas')} servers ready")
+        ready, wanted = (
+            _number(found, "status", "readyReplicas"),
+            _number(found, "spec", "replicas"),
+        )
+        seen.append(f"{ready} of {wanted} servers ready{', a rollout is under way' * rolling}")
         found_here = finding(LOOK, step.name, differences, kind=DEPLOYMENT, identity=state.id)
         who = tuple(managers(found, [CONTAINERS]))
         findings += [replace(item, suspects=who) for item in found_here]
@@ -72,25 +76,38 @@ def environment_of(deployment: object) -> dict[str, str]:
 
 
 def _pods(state: State, found: Document) -> list[Difference]:
-    """What the pods get otherwise than deployed; and a rollout that never came to an end."""
-    wanted, have = environment_of(state.inputs), environment_of(found)
+    """What the pods get otherwise than deployed."""
+    wanted = {k: v for k, v in environment_of(state.inputs).items() if v != SECRET}
+    have = environment_of(found)
     differences = differing(wanted, cast("dict[str, str | None]", have))
+    known = environment_of(state.inputs)
     differences += [
         Difference(property=name, expected="nothing", found=value)
         for name, value in sorted(have.items())
-        if name not in wanted
+        if name not in known
     ]
-    replicas = _number(found, "spec", "replicas")
-    updated = _number(found, "status", "updatedReplicas")
-    if updated < replicas:
-        differences.append(
-            Difference(
-                property="servers of the deployed version",
-                expected=str(replicas),
-                found=str(updated),
-            )
-        )
     return differences
+
+
+def _is_rolling(found: Document) -> bool:
+    """Whether one version replaces another at this moment: then numbers are on their way."""
+    replicas, updated = (_number(found, "status", key) for key in ("replicas", "updatedReplicas"))
+    seen = _number(found, "status", "observedGeneration")
+    return updated != replicas or seen < _number(found, "metadata", "generation")
+
+
+def _rollout(found: Document) -> list[Difference]:
+    """A rollout that came to no end: the servers before it still serve."""
+    for condition in find_documents(found, "status", "conditions"):
+        if condition.get("type") == "Progressing" and condition.get("status") == "False":
+            return [
+                Difference(
+                    property="rollout",
+                    expected="complete",
+                    found=find_text(condition, "reason") or "failed",
+                )
+            ]
+    return []
 
 
 def _replicas(autoscaler: State, found: Document) -> list[Difference]:

@@ -186,13 +186,34 @@ class TestAws:
         xml = rds_answer(instance)
         with answering_text(xml) as url:
             aws.environ["AWS_ENDPOINT_URL_RDS"] = url
-            (found,) = aws.findings(
+            found = aws.findings(
                 step("refresh", INSTANCE, "db", before={"identifier": "mlops-platform-dev-mlflow"})
             )
-        assert differences(found) == {
-            "pending DBInstanceClass": ("nothing waits", "db.t4g.micro"),
-            "parameter group ours": ("in-sync", "pending-reboot"),
+        assert [(item["severity"], differences(item)) for item in found] == [
+            ("warning", {"parameter group ours": ("in-sync", "pending-reboot")}),
+            ("info", {"pending DBInstanceClass": ("nothing waits", "db.t4g.micro")}),
+        ]
+
+    @pytest.mark.parametrize(
+        ("status", "found"),
+        [
+            ("backing-up", []),
+            ("maintenance", []),
+            ("storage-full", ["status"]),
+            ("stopped", ["status"]),
+        ],
+    )
+    def test_status(self, aws: Live, status: str, found: list[str]) -> None:
+        """What RDS does by itself is no drift; what does not come back is."""
+        instance = {
+            "DBInstanceStatus": status,
+            "PendingModifiedValues": {},
+            "DBParameterGroups": [],
         }
+        with answering_text(rds_answer(instance)) as url:
+            aws.environ["AWS_ENDPOINT_URL_RDS"] = url
+            findings = aws.findings(step("refresh", INSTANCE, "db", before={"identifier": "db"}))
+        assert [name for item in findings for name in differences(item)] == found
 
     def test_nobody_answers(self, aws: Live) -> None:
         aws.environ["AWS_ENDPOINT_URL_CLOUDWATCH"] = "http://127.0.0.1:1"
@@ -509,7 +530,7 @@ class TestKubernetes:
         (self.folder / f"{name}.json").write_text(json.dumps(told))
 
     def found(self, ready: int = 2, updated: int = 2, **more: Any) -> dict[str, Any]:
-        status = {"readyReplicas": ready, "updatedReplicas": updated}
+        status: dict[str, Any] = {"replicas": 2, "readyReplicas": ready, "updatedReplicas": updated}
         spec = {"replicas": 2, "template": {"spec": more.get("pod", pod(POOL="7"))}}
         return {"spec": spec, "status": status}
 
@@ -532,15 +553,26 @@ class TestKubernetes:
 
     def test_everything_at_once(self, cluster: Live) -> None:
         other = pod("mlflow:2", POOL="99", EXTRA="1")
-        self.tell("deployment", self.found(ready=1, updated=1, pod=other))
+        told = self.found(ready=1, pod=other)
+        stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        told["status"]["conditions"] = [{"type": "Available", "status": "True"}, stuck]
+        self.tell("deployment", told)
         (found,) = cluster.findings(*self.steps())
         assert differences(found) == {
             "image": ("mlflow:1", "mlflow:2"),
             "env POOL": ("7", "99"),
             "env EXTRA": ("nothing", "1"),
-            "servers of the deployed version": ("2", "1"),
+            "rollout": ("complete", "ProgressDeadlineExceeded"),
             "servers ready": ("2 to 4", "1"),
         }
+
+    def test_a_rollout_under_way(self, cluster: Live) -> None:
+        """For a moment there are more servers than agreed, or fewer: that is no drift."""
+        told = self.found(ready=5, updated=1)
+        self.tell("deployment", told)
+        assert cluster.findings(*self.steps()) == []
+        looked = cluster.looks(*self.steps())["kubernetes"]["looked_at"]
+        assert looked == "5 of 2 servers ready, a rollout is under way"
 
     def test_who_wrote_it(self, cluster: Live) -> None:
         fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": {"k": {}}}}}}
