@@ -7,8 +7,8 @@ What real engines print is recorded in `recorded/` and read by the same tests.
 from __future__ import annotations
 
 import json
+import shlex
 import stat
-import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,18 @@ from typing import Any
 from infra.outputs import PlatformOutputs, camel_case
 
 PROJECT = "mlflow-platform"
-SCRIPT = """#!{python}
-import json, sys
-from pathlib import Path
-folder = Path({folder!r})
-words = [word for word in sys.argv[1:] if not word.startswith("-")]
-with (folder / "asked").open("a") as asked:
-    asked.write(" ".join(sys.argv[1:]) + "\\n")
-told = folder / f"{{words[0]}}.json"
-if not told.exists():
-    sys.exit(f"error: no stack named {{sys.argv[-1]!r}} found")
-print(told.read_text())
-code = folder / f"{{words[0]}}.code"
-sys.exit(int(code.read_text()) if code.exists() else 0)
+SCRIPT = """#!/bin/sh
+# A shell, not Python: every command asks an engine several times.
+echo "$*" >> {folder}/asked
+for word; do
+  case "$word" in -*) ;; *) verb=$word; break ;; esac
+done
+if [ ! -f {folder}/$verb.json ]; then
+  echo "error: no stack named 'dev' found" >&2
+  exit 1
+fi
+cat {folder}/$verb.json
+exit "$(cat {folder}/$verb.code)"
 """
 
 
@@ -38,9 +37,9 @@ class RecordedEngine:
     def __init__(self, folder: Path, stack: str = "dev") -> None:
         self._folder, self._stack = folder, stack
         program = folder / "pulumi"
-        program.write_text(SCRIPT.format(python=sys.executable, folder=str(folder)))
+        program.write_text(SCRIPT.format(folder=shlex.quote(str(folder))))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.environ = {"PATH": str(folder), "HOME": str(folder)}
+        self.environ = {"PATH": f"{folder}:/usr/bin:/bin", "HOME": str(folder)}
         self.has(target="aws")
         self.is_set(target="aws")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -494,14 +494,14 @@ class TestGoogle:
         )
 
 
-KUBECTL = """#!{python}
-import sys
-from pathlib import Path
-folder = Path({folder!r})
-told = folder / ("config.json" if sys.argv[1] == "config" else "deployment.json")
-if not told.exists():
-    sys.exit("Unable to connect to the server: dial tcp: lookup cluster: no such host")
-print(told.read_text())
+KUBECTL = """#!/bin/sh
+told={folder}/deployment.json
+[ "$1" = config ] && told={folder}/config.json
+if [ ! -f "$told" ]; then
+  echo "Unable to connect to the server: dial tcp: lookup cluster: no such host" >&2
+  exit 1
+fi
+cat "$told"
 """
 
 
@@ -519,7 +519,7 @@ class TestKubernetes:
         folder = tmp_path / "kubectl-answers"
         folder.mkdir()
         program = tmp_path / "kubectl"
-        program.write_text(KUBECTL.format(python=sys.executable, folder=str(folder)))
+        program.write_text(KUBECTL.format(folder=shlex.quote(str(folder))))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.folder = folder
         self.tell("config", {"clusters": [{"cluster": {"server": "https://own"}}]})
@@ -629,7 +629,11 @@ class TestKubernetes:
             "kubectl: Unable to connect to the server: dial tcp: lookup cluster: no such host"
         )
 
-    def test_no_kubectl(self, live: Live) -> None:
+    def test_no_kubectl(self, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(
+            "shutil.which",
+            lambda name, path=None: None if name == "kubectl" else f"{path.split(':')[0]}/{name}",
+        )
         looks = live.looks(*self.steps())
         assert looks["kubernetes"]["problem"] == "kubectl is not on PATH"
 
