@@ -14,6 +14,7 @@ CLOUD ?= real
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
 BENCHMARK_ARGS ?= --quick
+DOCTOR_ARGS ?=
 COST_ARGS ?=
 
 VENV := .venv
@@ -103,7 +104,7 @@ latency: setup ## Measure the deployed stack: requests, database round trips, th
 
 .PHONY: doctor
 doctor: setup ## Say what is wrong with the deployed stack, with cause and next step
-	@$(ON_CLOUD) python -m operations doctor --stack $(STACK)
+	@$(ON_CLOUD) python -m operations doctor --stack $(STACK) $(DOCTOR_ARGS)
 
 .PHONY: drift
 drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from operations.doctor.check import Finding
 from operations.report import ExitCode, Line
@@ -53,7 +54,12 @@ class DoctorReport:
     def lines(self) -> Iterable[Line]:
         """For a person."""
         for item in self.findings:
-            yield from _lines_of(item)
+            if item.answer.status == "failed":
+                yield from _failed(item)
+        yield from self._not_run()
+        for item in self.findings:
+            if item.answer.status == "passed":
+                yield _line(item)
         count = self._count()
         yield Line()
         yield Line(
@@ -63,6 +69,20 @@ class DoctorReport:
         )
         if self.bundle:
             yield Line(f"Bundle for escalation, secrets masked: {self.bundle}")
+
+    def _not_run(self) -> Iterable[Line]:
+        """One reason keeps many checks from looking: it is said once."""
+        by_reason: dict[str, list[Finding]] = {}
+        for item in self.findings:
+            if item.answer.status == "not_run":
+                by_reason.setdefault(item.answer.evidence, []).append(item)
+        for reason, items in by_reason.items():
+            if len(items) == 1:
+                yield _line(items[0])
+                continue
+            yield Line(f"not run {len(items)} checks: {reason}", "yellow")
+            for line in wrap(", ".join(item.check.name for item in items), 92):
+                yield Line(f"{'':8}{line}", "yellow")
 
     def _count(self) -> Counter[str]:
         return Counter(item.answer.status for item in self.findings)
@@ -83,12 +103,14 @@ def as_record(finding: Finding) -> dict[str, object]:
     }
 
 
-def _lines_of(finding: Finding) -> Iterable[Line]:
+def _line(finding: Finding) -> Line:
+    mark, colour = _MARKS[finding.answer.status]
+    return Line(f"{mark:<8}{finding.check.name:<30} {finding.answer.evidence}", colour)
+
+
+def _failed(finding: Finding) -> Iterable[Line]:
     answer = finding.answer
-    mark, colour = _MARKS[answer.status]
-    yield Line(f"{mark:<8}{finding.check.name:<30} {answer.evidence}", colour)
-    if answer.status != "failed":
-        return
+    yield _line(finding)
     if finding.follows_from:
         yield Line(f"{'':8}Follows from: {finding.follows_from}")
     yield Line(f"{'':8}Cause: {answer.cause}")

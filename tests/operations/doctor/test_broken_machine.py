@@ -220,6 +220,15 @@ class TestPasswords:
         assert found.status("machine.password") == "passed"
         assert platform.password not in found.ran.out
 
+    def alone(self, found: Pass) -> None:
+        """The file is the one cause: whoever connects meanwhile is refused, and so is its caller."""
+        assert found.roots == ["machine.password"]
+        assert set(found.failed) - {"machine.password"} <= {
+            "server.query",
+            "logs.operational_error",
+            "logs.database_fatal",
+        }
+
     def test_in_the_servers_file(self, platform: RealPlatform, look: Look) -> None:
         path = platform.layout.password_file
         text = path.read_text()
@@ -228,14 +237,7 @@ class TestPasswords:
             found = look()
         finally:
             path.write_text(text)
-        assert found.roots == ["machine.password"]
-        # A worker that opens a connection meanwhile is refused, and so is its caller.
-        assert set(found.failed) <= {
-            "machine.password",
-            "server.query",
-            "logs.operational_error",
-            "logs.database_fatal",
-        }
+        self.alone(found)
         assert found.evidence("machine.password").endswith(
             "holds another password than the stack's databasePassword"
         )
@@ -248,7 +250,7 @@ class TestPasswords:
             found = look()
         finally:
             path.chmod(0o600)
-        assert found.failed == ["machine.password"]
+        self.alone(found)
         assert "can be read by others (-rw-r--r--)" in found.evidence("machine.password")
 
 

@@ -194,6 +194,20 @@ class TestReport:
             "2 failed, 0 not run, 0 passed in 1.2 s",
         ]
 
+    def test_one_reason_is_said_once(self) -> None:
+        away = Answer(status="not_run", evidence="the cluster does not answer")
+        findings = [
+            finding("a", away),
+            finding("b", Answer(status="not_run", evidence="no TLS")),
+            finding("c", away),
+        ]
+        text = [line.text for line in DoctorReport(findings=findings, seconds=1).lines()]
+        assert text[:3] == [
+            "not run 2 checks: the cluster does not answer",
+            "        a, c",
+            "not run b                              no TLS",
+        ]
+
 
 class TestOnce:
     """What many want is made once; a failure is kept like a value."""
