@@ -221,7 +221,7 @@ class TestPasswords:
         assert platform.password not in found.ran.out
 
     def alone(self, found: Pass) -> None:
-        """The file is the one cause: whoever connects meanwhile is refused, and so is its caller."""
+        """The file is the one cause: who connects meanwhile is refused, and so is its caller."""
         assert found.roots == ["machine.password"]
         assert set(found.failed) - {"machine.password"} <= {
             "server.query",
