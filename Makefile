@@ -76,6 +76,14 @@ ifeq ($(and $(HERE),$(filter pulumi,$(PULUMI))),pulumi)
 CONFIG_FILE := --config-file $(CLI)/Pulumi.$(STACK).yaml
 endif
 
+# Backups of what is on this machine have a key of this checkout's own, unless a recipient is named.
+ifneq ($(HERE),)
+ifndef MLFLOW_PLATFORM_BACKUP_RECIPIENT
+BACKUP_KEY := $(STATE)/backup-key
+RECIPIENT = MLFLOW_PLATFORM_BACKUP_RECIPIENT="$$(sed -n 's/^\# public key: //p' $(BACKUP_KEY))"
+endif
+endif
+
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +129,14 @@ cost: stack ## Estimate what the stack costs each month (COST_ARGS="--against de
 	@mkdir -p $(STATE)
 	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json
 	@python -m operations cost --stack $(STACK) --preview $(STATE)/preview.json $(COST_ARGS)
+
+.PHONY: backup
+backup: setup $(BACKUP_KEY) ## Back up database and artifacts, encrypted (TO=place, BACKUP_ARGS="--keep 7")
+	@$(RECIPIENT) python -m operations backup --stack $(STACK) --to $(or $(TO),$(STATE)/backups) $(BACKUP_ARGS)
+
+.PHONY: drill
+drill: setup ## Back up, restore beside and compare every row and every byte
+	@python -m operations drill --stack $(STACK)
 
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data
@@ -218,6 +234,11 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/uv
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@uv pip install --quiet --require-hashes --requirements requirements-dev.txt
 	@touch $@
+
+# Made once, readable by its owner alone: it opens this machine's backups (keep a copy elsewhere).
+$(STATE)/backup-key: | $(VENV)/.installed
+	@mkdir -p $(STATE)
+	@python -m operations backup-key --to $@ >/dev/null
 
 # Made once, readable by its owner alone: it encrypts the secrets in this checkout's state.
 $(STATE)/passphrase: | $(VENV)/.installed

@@ -106,6 +106,11 @@ class ThrowawayServer:
             self._server.wait()
             self._server = None
 
+    @property
+    def artifacts(self) -> Path:
+        """The folder that the server keeps artifacts in."""
+        return self._folder / "artifacts"
+
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows straight from PostgreSQL."""
         return self._cluster.query("mlflow", sql, *values)

@@ -202,6 +202,7 @@ def make_backup(
     source = open_store(platform.artifact_root, place.environ, setting="output artifactRoot")
     destination = open_store(request.to, place.environ, setting="--to")
     _refuse_inside(source, destination)
+    _refuse_second_database(place)
     stack = str(place.stack)
     name = new_name(stack, place.clock.epoch())
     with temporary_folder(request.scratch) as folder, Spool(folder) as spool:
@@ -456,6 +457,17 @@ def age_of(created: str, epoch: float) -> float:
     """Hours since a moment as manifests write it."""
     moment = datetime.strptime(created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return (epoch - moment.timestamp()) / 3600
+
+
+def _refuse_second_database(place: Place) -> None:
+    """One snapshot is of one database."""
+    settings = place.settings
+    if settings is not None and settings.registry.store_uri:
+        raise CouldNotLook(
+            "mlflow-platform:registryStoreUri keeps the model registry in a database of its own, "
+            "which no snapshot of the backend store holds: these commands back up one database; "
+            "use your database server's own backups for both"
+        )
 
 
 def _refuse_inside(source: Store, destination: Store) -> None:

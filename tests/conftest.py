@@ -22,6 +22,7 @@ MINUTES = (
     "kubernetes",
     "operations/doctor/test_broken_",
     "operations/test_drift_server.py",
+    "operations/test_backup_of_mlflow.py",
     "operations/test_latency.py",
     "operations/test_runbooks_run.py",
     "policies/test_stacks.py",

@@ -138,6 +138,12 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             details = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
+        if stat.S_ISLNK(details.st_mode):
+            # Left out in silence, what it leads to would be missed when it is needed.
+            raise StoreProblem(
+                f"{path} is a link, and what it leads to is not below the folder: put the data "
+                "itself there, or remove the link"
+            )
         if stat.S_ISDIR(details.st_mode):
             yield from _walk(path)
         elif stat.S_ISREG(details.st_mode):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from operations.archive.errors import ObjectChanged, ObjectGone, StoreProblem
 from operations.archive.stores import StoredObject, prefix_of
-from operations.archive.streams import Readable
+from operations.archive.streams import Readable, read_whole
 
 _PIECE_BYTES = 8 << 20
 _REQUEST_SECONDS = 60
@@ -65,9 +65,12 @@ class GcsStore:
             blob = self._bucket.get_blob(self._prefix + name, timeout=_REQUEST_SECONDS)
         if blob is None:
             raise ObjectGone(f"{self.uri}/{name} is not there any more")
-        # The object carries its generation; asking for another one fails.
+        # Asking for another generation fails; and what is stored is wanted, not what it unpacks to.
         with blob.open(
-            "rb", chunk_size=_PIECE_BYTES, if_generation_match=blob.generation
+            "rb",
+            chunk_size=_PIECE_BYTES,
+            if_generation_match=blob.generation,
+            raw_download=True,
         ) as opened:
             yield _OpenBlob(f"{self.uri}/{name}", opened, int(blob.size or 0))
 
@@ -117,12 +120,7 @@ class _OpenBlob:
         if not self.size_bytes:
             return b""  # a range of nothing is refused
         try:
-            found: list[bytes] = []
-            left = size
-            while left and (piece := self._opened.read(left)):
-                found.append(piece)
-                left -= len(piece)
-            return b"".join(found)
+            return read_whole(self._opened, size)
         except (GoogleAPIError, RequestException) as error:
             raise ObjectChanged(
                 f"{self._uri} changed or broke off ({type(error).__name__})"
@@ -137,7 +135,7 @@ class _Reading:
         self._position = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        piece = self._source.read(size)
+        piece = read_whole(self._source, size)
         self._position += len(piece)
         return piece
 

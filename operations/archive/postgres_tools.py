@@ -71,7 +71,12 @@ class PostgresProgram:
         self._masker = masker
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the program
         # No PG… variable of the caller may turn this into another database.
-        environment = {key: value for key, value in environ.items() if not key.startswith("PG")}
+        environment = {
+            key: value
+            for key, value in environ.items()
+            # Where certificates are says nothing of the database.
+            if not key.startswith("PG") or key.startswith(("PGSSLROOT", "PGSSLCERT", "PGSSLKEY"))
+        }
         environment["PATH"] = environ.get("PATH", os.defpath)
         environment["LC_ALL"] = "C"
         if login is not None:

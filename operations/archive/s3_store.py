@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from operations.archive.errors import ObjectChanged, ObjectGone, StoreProblem
 from operations.archive.stores import StoredObject, prefix_of
-from operations.archive.streams import Readable
+from operations.archive.streams import Readable, read_whole
 
 _PART_BYTES = 8 << 20
 _MOST_PARTS = 9_000  # S3 takes 10,000; what is expected may be a little wrong
@@ -79,7 +79,6 @@ class S3Store:
             multipart_threshold=part,
             max_concurrency=_PARTS_AT_ONCE,
         )
-        # An uploader that is told to stop must not take the rest for the end.
         with self._problems("write", name):
             self._client.upload_fileobj(
                 _Reading(source), self._bucket, self._prefix + name, Config=config
@@ -123,12 +122,7 @@ class _OpenKey:
 
         try:
             # The answer is all of one version; a broken one ends with an error.
-            found: list[bytes] = []
-            left = size
-            while left and (piece := self._body.read(left)):
-                found.append(piece)
-                left -= len(piece)
-            return b"".join(found)
+            return read_whole(self._body, size)
         except (BotoCoreError, HTTPClientError, OSError) as error:
             raise ObjectChanged(f"{self._uri} broke off ({type(error).__name__})") from None
 
@@ -140,4 +134,4 @@ class _Reading:
         self._source = source
 
     def read(self, size: int = -1, /) -> bytes:
-        return self._source.read(size)
+        return read_whole(self._source, size)

@@ -94,6 +94,16 @@ class Pieces:
         return b"".join(found)
 
 
+def read_whole(source: Readable, size: int) -> bytes:
+    """`size` bytes, or what is left: libraries take fewer for the end."""
+    found: list[bytes] = []
+    left = size
+    while left > 0 and (piece := source.read(left)):
+        found.append(piece)
+        left -= len(piece)
+    return found[0] if len(found) == 1 else b"".join(found)
+
+
 def pieces_of(source: Readable) -> Iterator[bytes]:
     """Everything that is left to read."""
     while piece := source.read(PIECE_BYTES):

@@ -57,6 +57,7 @@ class BackupPlatform:
     operate_with: Operate
     database: str = field(default_factory=lambda: f"mlflow_{uuid4().hex[:8]}")
     outputs: dict[str, object] = field(default_factory=dict[str, object])
+    config: dict[str, object] = field(default_factory=dict[str, object])
 
     def __post_init__(self) -> None:
         """Make it and fill it."""
@@ -102,8 +103,11 @@ class BackupPlatform:
         } | changes
         engine = self.folder / "bin" / "pulumi"
         engine.parent.mkdir(exist_ok=True)
-        text = json.dumps(json.dumps(self.outputs))
-        engine.write_text(f"#!{sys.executable}\nprint({text})\n")
+        said = {"output": json.dumps(self.outputs), "config": json.dumps(self.config)}
+        engine.write_text(
+            f"#!{sys.executable}\nimport sys\n"
+            f"print(next(text for word, text in {said!r}.items() if word in sys.argv))\n"
+        )
         engine.chmod(0o755)
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:

@@ -299,6 +299,16 @@ class TestRefusals:
         assert ran.code == 2
         assert ran.err.startswith("error: the backend store of stack local is a SQLite file: stop")
 
+    def test_a_registry_of_its_own(self, platform: BackupPlatform) -> None:
+        platform.config = {
+            "mlflow-platform:backendStoreUri": {"value": "postgresql://mlflow:some-word@h/mlflow"},
+            "mlflow-platform:registryStoreUri": {"value": "postgresql://mlflow@h/registry"},
+        }
+        platform.export()
+        assert self.refused(platform).startswith(
+            "error: mlflow-platform:registryStoreUri keeps the model registry in a database of its "
+        )
+
     def test_no_schema(self, platform: BackupPlatform) -> None:
         platform.query("DROP TABLE alembic_version")
         ran = platform.back_up()
