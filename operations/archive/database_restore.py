@@ -41,6 +41,16 @@ BEGIN
     EXECUTE pg_catalog.format(
       'DROP %s IF EXISTS %I.%I CASCADE', found.kind, {schema}, found.relname);
   END LOOP;
+  -- MLflow guards a table with a trigger's function; a dump makes it again.
+  FOR found IN
+    SELECT p.oid::pg_catalog.regprocedure AS signature FROM pg_catalog.pg_proc p
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = {schema}
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                      WHERE d.objid = p.oid AND d.deptype = 'e')
+  LOOP
+    EXECUTE pg_catalog.format('DROP ROUTINE IF EXISTS %s CASCADE', found.signature);
+  END LOOP;
   FOR found IN
     SELECT t.typname FROM pg_catalog.pg_type t
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

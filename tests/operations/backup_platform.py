@@ -44,6 +44,11 @@ CREATE TABLE registered_models (name text PRIMARY KEY);
 CREATE TABLE model_versions (
     name text REFERENCES registered_models, version int, source text, storage_location text,
     run_id text, PRIMARY KEY (name, version));
+CREATE TYPE mood AS ENUM ('good');
+CREATE VIEW newest AS SELECT max(start_time) FROM runs;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+CREATE TRIGGER guard BEFORE DELETE ON alembic_version EXECUTE FUNCTION refuse();
 INSERT INTO experiments (name, artifact_location) VALUES ('Prüfung', 'mlflow-artifacts:/1');
 """
 

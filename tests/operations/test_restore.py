@@ -57,6 +57,13 @@ class TestComesBack:
         assert (rows, {k: v for k, v in artifacts.items() if k not in kept}) == before
         assert platform.query("SELECT to_regclass('later')") == [(None,)]
 
+    def test_types_views_functions_and_triggers_too(self, platform: BackupPlatform) -> None:
+        platform.back_up()
+        assert restore(platform, "--confirm", "local").code == 0
+        assert platform.query("SELECT * FROM newest") == [(1,)]
+        with pytest.raises(Exception, match="no"):
+            platform.query("DELETE FROM alembic_version")
+
     def test_new_rows_get_new_numbers(self, platform: BackupPlatform) -> None:
         platform.back_up()
         restore(platform, "--confirm", "local")
