@@ -100,24 +100,42 @@ def moto_server() -> Generator[str]:
     """Run a moto server on a free port of the loopback; yield its address.
 
     Its resources are in this process's memory and end with it. The server is emptied first: moto
-    keeps its accounts in module globals.
+    keeps its accounts in module globals. Calls are answered one at a time: a listing of moto's that
+    another thread adds to ends in a RuntimeError, and a single interpreter is no faster with two.
     """
     # So that attaching a policy of AWS's own which does not exist is refused.
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     # Half a second, and needed by nobody who only asks for --help.
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.moto_api._internal.models import moto_api_backend
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
 
     if DEFAULT_ACCOUNT_ID != ACCOUNT_ID:
         raise RuntimeError(f"moto's account is {DEFAULT_ACCOUNT_ID}, expected {ACCOUNT_ID}")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     reset: Any = moto_api_backend.reset
     reset()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    moto: Any = DomainDispatcherApplication(create_backend_app)
+    turn = threading.Lock()
+
+    def one_at_a_time(environment: Any, start_response: Any) -> Any:
+        with turn:
+            return moto(environment, start_response)
+
+    server = make_server(
+        "127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=MotoRequestHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+    thread.start()
     try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
         reset()
