@@ -50,6 +50,7 @@ class TestManyCallers:
         monkeypatch.setattr(CloudWatchBackend, "describe_alarms", wait_for_another)
         with simulated_cloud.running(tmp_path) as cloud, ThreadPoolExecutor(2) as threads:
             watch = cloud.client("cloudwatch")
+            watch.describe_alarms()  # the first call waits for imports
             asked = [threads.submit(watch.describe_alarms) for _ in range(2)]
             assert [len(one.result()["MetricAlarms"]) for one in asked] == [0, 0]
         assert not met.is_set()
