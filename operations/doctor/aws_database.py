@@ -9,7 +9,7 @@ import datetime
 from typing import Any
 
 from operations.doctor.aws_account import asking_aws, client, error_code
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.patient import Patient
 
 USABLE = frozenset(
@@ -152,13 +152,15 @@ def events(patient: Patient) -> Answer:
     if bad:
         last = bad[-1]
         return failed(
-            f"{len(bad)} events in the last {minutes} min, the last at "
+            f"{counted(len(bad), 'event')} in the last {minutes} min, the last at "
             f"{last['Date']:%H:%M} UTC: {patient.foreign(str(last['Message']))}",
             cause=f"RDS reports {', '.join(last['EventCategories'])}",
             next_step="A restart or failover ends by itself within minutes; low storage: raise "
             "databaseMaxStorageGib; failure: docs/runbooks/database.md.",
         )
-    return passed(f"{len(found)} events in the last {minutes} min, none of them troubling")
+    return passed(
+        f"{counted(len(found), 'event')} in the last {minutes} min, none of them troubling"
+    )
 
 
 def storage(patient: Patient) -> Answer:

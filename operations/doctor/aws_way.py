@@ -15,7 +15,7 @@ from infra.naming import base_name
 from operations.database_login import NotReachable
 from operations.doctor.aws_account import asking_aws, client, error_code
 from operations.doctor.aws_database import instance
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.patient import Patient
 
 
@@ -176,7 +176,8 @@ def load_balancer(patient: Patient) -> Answer:
             for item in health
         }
         return failed(
-            f"{len(health)} targets, none healthy: {', '.join(sorted(states)) or 'no target'}",
+            f"{counted(len(health), 'target')}, none healthy"
+            + (f": {', '.join(sorted(states))}" if states else ""),
             cause="no pod is registered and ready: the pods do not run, or the "
             "TargetGroupBinding's controller does not register them",
             next_step="See the pods' findings; `kubectl describe targetgroupbinding -n mlflow`.",

@@ -40,6 +40,11 @@ def failed(evidence: str, *, cause: str, next_step: str) -> Answer:
     return Answer(status="failed", evidence=evidence, cause=cause, next_step=next_step)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 line`, `2 lines`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class NotRun(Exception):  # noqa: N818  # an answer, not a defect
     """The check cannot look; the text says why, without secrets."""
 

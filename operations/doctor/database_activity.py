@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from operations.doctor.check import Answer, Check, failed, passed
+from operations.doctor.check import Answer, Check, counted, failed, passed
 from operations.doctor.patient import Patient
 
 IDLE_IN_TRANSACTION_SECONDS = 60
@@ -72,8 +72,8 @@ def waiting(patient: Patient) -> Answer:
     if waiters:
         blockers = sorted({str(pid) for row in waiters for pid in row[1]})
         return failed(
-            f"{len(waiters)} sessions wait, the longest for {waiters[0][2]} s, for a lock of "
-            f"session {', '.join(blockers)}; waiting: {patient.foreign(str(waiters[0][3]))}",
+            f"{counted(len(waiters), 'session')} waiting, the longest for {waiters[0][2]} s, for a "
+            f"lock of session {', '.join(blockers)}; waiting: {patient.foreign(str(waiters[0][3]))}",
             cause="a transaction that does not end holds a lock",
             next_step="Look at that session in pg_stat_activity; when nobody needs it: "
             f"SELECT pg_terminate_backend({blockers[0]});",
@@ -81,7 +81,7 @@ def waiting(patient: Patient) -> Answer:
     if holders:
         row = holders[0]
         return failed(
-            f"{len(holders)} sessions are idle in a transaction, the oldest ({row[1]}, user "
+            f"{counted(len(holders), 'session')} idle in a transaction, the oldest ({row[1]}, user "
             f"{row[2]}, pid {row[0]}) for {row[4]} s",
             cause="a program began a transaction and does not end it; it holds locks, a connection "
             "and old rows",
@@ -110,15 +110,15 @@ def slow(patient: Patient) -> Answer:
     if running:
         row = running[0]
         return failed(
-            f"{len(running)} statements run longer than {limit_ms} ms, the longest for "
-            f"{float(row[2]):.0f} ms ({row[1]}, pid {row[0]}): {patient.foreign(str(row[3]))}",
+            f"{counted(len(running), 'statement')} running longer than {limit_ms} ms, the longest "
+            f"for {float(row[2]):.0f} ms ({row[1]}, pid {row[0]}): {patient.foreign(str(row[3]))}",
             cause="a missing index, old statistics, a lock, or a report on the live database",
             next_step=advice,
         )
     if remembered:
         calls, mean, text = remembered[0]
         return failed(
-            f"{len(remembered)} statements take more than {limit_ms} ms on average, first: "
+            f"{counted(len(remembered), 'statement')} above {limit_ms} ms on average, the first: "
             f"{mean} ms in {calls} calls: {patient.foreign(str(text))}",
             cause="a missing index, old statistics, or a search over a whole experiment",
             next_step=advice,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.gcp_account import asking_google, moment_of, project_path
 from operations.doctor.patient import Patient
 
@@ -121,7 +121,9 @@ def events(patient: Patient) -> Answer:
             next_step="A restart ends by itself within minutes; a failed change stays undone: "
             "`gcloud sql operations list` has them all.",
         )
-    return passed(f"{len(recent)} operations in the last {minutes} min, none of them troubling")
+    return passed(
+        f"{counted(len(recent), 'operation')} in the last {minutes} min, none of them troubling"
+    )
 
 
 def storage(patient: Patient) -> Answer:

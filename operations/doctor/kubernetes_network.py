@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import in_namespace
 from operations.doctor.patient import Patient
@@ -58,7 +58,7 @@ def service(patient: Patient) -> Answer:
             cause="no server is ready: callers get connection refused or 503",
             next_step="See kubernetes.pods and kubernetes.rollout.",
         )
-    return passed(f"Service mlflow leads to {len(ready)} ready pods on port {port}")
+    return passed(f"Service mlflow leads to {counted(len(ready), 'ready pod')} on port {port}")
 
 
 def dns(patient: Patient) -> Answer:
@@ -77,7 +77,7 @@ def dns(patient: Patient) -> Answer:
     ]
     if not ready:
         return failed(
-            f"{len(found)} pods of the cluster's DNS, none ready",
+            f"{counted(len(found), 'pod')} of the cluster's DNS, none ready",
             cause="no name resolves in the cluster: database, S3 and the Service are not found",
             next_step="kubectl describe pods -n kube-system -l k8s-app=kube-dns",
         )

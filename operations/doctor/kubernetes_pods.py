@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import in_namespace
 from operations.doctor.patient import Patient
@@ -98,7 +98,9 @@ def pods(patient: Patient) -> Answer:
             cause="its liveness probe fails, or it ends by itself, again and again",
             next_step=f"kubectl logs -n mlflow {worst} --previous --tail=200",
         )
-    return passed(f"{len(found)} pods are ready, {sum(restarts.values())} restarts")
+    return passed(
+        f"{counted(len(found), 'pod')} ready, {counted(sum(restarts.values()), 'restart')}"
+    )
 
 
 def _trouble(pod: dict[str, Any]) -> str | None:

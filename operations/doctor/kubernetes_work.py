@@ -6,7 +6,7 @@ failed, what the autoscaler and the nodes complain of.
 
 from __future__ import annotations
 
-from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import in_namespace
 from operations.doctor.patient import Patient
@@ -130,7 +130,7 @@ def nodes(patient: Patient) -> Answer:
             next_step="kubectl describe node; node repair replaces it within half an hour "
             "(docs/runbooks/mlflow-connection.md#clusternodefailed).",
         )
-    return passed(f"{len(found)} nodes are ready")
+    return passed(f"{counted(len(found), 'node')} ready")
 
 
 CHECKS = (

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations.doctor.check import Answer, Check, failed, passed
+from operations.doctor.check import Answer, Check, counted, failed, passed
 from operations.doctor.log_lines import LogLine, since
 from operations.doctor.log_sources import read_logs
 from operations.doctor.patient import Patient
@@ -127,8 +127,8 @@ def look_for(pattern: Pattern, patient: Patient) -> Answer:
     last = found[-1]
     when = f"{last.moment:%H:%M:%S} UTC" if last.moment else "at an unknown time"
     return failed(
-        f"{len(found)} lines in the last {minutes} min, the last at {when} in {last.source}: "
-        f"{patient.foreign(last.text)}",
+        f"{counted(len(found), 'line')} in the last {minutes} min, the last at {when} in "
+        f"{last.source}: {patient.foreign(last.text)}",
         cause=pattern.cause,
         next_step=pattern.next_step,
     )

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from smoke_tests.masking import Masker
 from tests.end_to_end.stack_on_cloud import StackOnCloud
 from tests.operations.conftest import Operate
 from tests.operations.doctor.conftest import Examine, Pass
+from tests.operations.doctor.test_certificates import write_certificate
 
 pytestmark = pytest.mark.slow
 
@@ -182,12 +184,16 @@ class TestDatabase:
         expected = STATUSES.get(state, (f"RDS calls the instance {state}", ""))[0]
         assert found.records["aws.database"]["cause"] == expected
 
-    def test_deleted(self, look: Look) -> None:
-        found = look(database_identifier="mlops-platform-dev-gone")
+    def test_deleted(self, deployed: Deployed, look: Look) -> None:
+        databases = deployed.memory("rds").databases
+        kept = databases[NAME]
+        deployed.client("rds").delete_db_instance(DBInstanceIdentifier=NAME, SkipFinalSnapshot=True)
+        try:
+            found = look()
+        finally:
+            databases[NAME] = kept
         assert failures(found) == ["aws.database"]
-        assert found.evidence("aws.database") == (
-            "RDS knows no instance mlops-platform-dev-gone in eu-central-1"
-        )
+        assert found.evidence("aws.database") == f"RDS knows no instance {NAME} in eu-central-1"
         assert found.evidence("aws.security_group") == (
             "RDS does not describe the instance: see aws.database"
         )
@@ -285,10 +291,18 @@ class TestStore:
             f"{bucket}'s policy denies s3:PutObject to the server"
         )
 
-    def test_the_bucket_is_gone(self, look: Look) -> None:
-        found = look(artifact_bucket="mlops-platform-dev-gone")
-        assert "aws.bucket" in found.failed
-        assert found.evidence("aws.bucket") == "S3 knows no bucket mlops-platform-dev-gone"
+    def test_the_bucket_is_gone(self, deployed: Deployed, look: Look) -> None:
+        bucket = deployed.outputs.artifact_bucket or ""
+        buckets = deployed.memory("s3").buckets
+        kept = buckets[bucket]
+        deployed.client("s3").delete_bucket(Bucket=bucket)
+        try:
+            found = look()
+        finally:
+            buckets[bucket] = kept
+        assert failures(found) == ["aws.bucket"]
+        assert found.evidence("aws.bucket") == f"S3 knows no bucket {bucket}"
+        assert found.evidence("aws.bucket_policy") == "there is no bucket: see aws.bucket"
 
     def test_public_access_and_versions(self, deployed: Deployed, look: Look) -> None:
         s3, bucket = deployed.client("s3"), deployed.outputs.artifact_bucket
@@ -325,10 +339,26 @@ class TestStore:
         assert failures(found) == ["aws.server_role"]
         assert found.evidence("aws.server_role").endswith(f"does not allow {missing}")
 
-    def test_the_role_is_gone(self, look: Look) -> None:
-        found = look(server_role_arn="arn:aws:iam::123456789012:role/gone")
+    def test_the_role_is_gone(self, deployed: Deployed, look: Look) -> None:
+        iam = deployed.client("iam")
+        trust = iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"]
+        policies = {
+            name: iam.get_role_policy(RoleName=NAME, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=NAME)["PolicyNames"]
+        }
+        for name in policies:
+            iam.delete_role_policy(RoleName=NAME, PolicyName=name)
+        iam.delete_role(RoleName=NAME)
+        try:
+            found = look()
+        finally:
+            iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=json.dumps(trust))
+            for name, document in policies.items():
+                iam.put_role_policy(
+                    RoleName=NAME, PolicyName=name, PolicyDocument=json.dumps(document)
+                )
         assert failures(found) == ["aws.server_role"]
-        assert found.evidence("aws.server_role") == "IAM knows no role gone"
+        assert found.evidence("aws.server_role") == f"IAM knows no role {NAME}"
 
     def test_its_trust_is_another_accounts(self, deployed: Deployed, look: Look) -> None:
         iam = deployed.client("iam")
@@ -450,6 +480,58 @@ class TestWay:
                 found = look()
         assert failures(found) == ["aws.alarms"]
         assert found.evidence("aws.alarms") == f"ringing: {first}"
+
+
+class TestFrontDoor:
+    """A load balancer without healthy targets, and a certificate that has ended."""
+
+    def test_no_target(self, deployed: Deployed, look: Look) -> None:
+        ec2, elb = deployed.client("ec2"), deployed.client("elbv2")
+        subnets = [
+            item["SubnetId"]
+            for item in ec2.describe_subnets(
+                Filters=[{"Name": "vpc-id", "Values": [deployed.outputs.vpc_id]}]
+            )["Subnets"]
+        ]
+        made = elb.create_load_balancer(Name="door", Subnets=subnets[:2])["LoadBalancers"][0]
+        group = elb.create_target_group(
+            Name="servers", Protocol="HTTP", Port=5000, VpcId=deployed.outputs.vpc_id
+        )["TargetGroups"][0]["TargetGroupArn"]
+        forward = [{"Type": "forward", "TargetGroupArn": group}]
+        listener = elb.create_listener(
+            LoadBalancerArn=made["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
+            DefaultActions=forward,
+        )["Listeners"][0]["ListenerArn"]
+        try:
+            found = look(load_balancer_dns_name=made["DNSName"])
+            gone = look(load_balancer_dns_name="gone.elb.amazonaws.com")
+        finally:
+            elb.delete_listener(ListenerArn=listener)
+            elb.delete_target_group(TargetGroupArn=group)
+            elb.delete_load_balancer(LoadBalancerArn=made["LoadBalancerArn"])
+        assert failures(found) == ["aws.load_balancer"]
+        assert found.evidence("aws.load_balancer") == "0 targets, none healthy"
+        assert gone.evidence("aws.load_balancer") == (
+            "ELB knows no load balancer gone.elb.amazonaws.com"
+        )
+
+    def test_an_expired_certificate(
+        self, deployed: Deployed, examine: Examine, tmp_path: Path
+    ) -> None:
+        pem = write_certificate(tmp_path, begins=-90, ends=-3).read_bytes()
+        key, certificate = pem.split(b"-----BEGIN CERTIFICATE-----")
+        arn = deployed.client("acm").import_certificate(
+            Certificate=b"-----BEGIN CERTIFICATE-----" + certificate, PrivateKey=key
+        )["CertificateArn"]
+        aws = deployed.settings.aws
+        balancer = replace(aws.load_balancer, certificate_arn=arn)
+        settings = replace(deployed.settings, aws=replace(aws, load_balancer=balancer))
+        outputs = replace(deployed.outputs, load_balancer_dns_name="door.elb.amazonaws.com")
+        found = examine(outputs, settings, environ=deployed.environ)
+        assert found.status("aws.certificate") == "failed"
+        assert "mlflow.test is " in found.evidence("aws.certificate")
 
 
 class TestBundle:

@@ -152,8 +152,8 @@ class TestUntouched:
         assert "FailedGetResourceMetric" in found.evidence("kubernetes.autoscaler")
         for name, words in {
             "kubernetes.api": "has namespace mlflow",
-            "kubernetes.nodes": "3 nodes are ready",
-            "kubernetes.pods": "2 pods are ready, 0 restarts",
+            "kubernetes.nodes": "3 nodes ready",
+            "kubernetes.pods": "2 pods ready, 0 restarts",
             "kubernetes.rollout": "2 of 2 servers ready, 2 of the newest version",
             "kubernetes.migration": "succeeded",
             "kubernetes.service": "leads to 2 ready pods on port 5000",
@@ -400,7 +400,7 @@ class TestNetwork:
         finally:
             api.delete(f"{pods}/coredns")
         assert failures(found) == ["kubernetes.dns"]
-        assert found.evidence("kubernetes.dns") == "1 pods of the cluster's DNS, none ready"
+        assert found.evidence("kubernetes.dns") == "1 pod of the cluster's DNS, none ready"
 
 
 class TestIdentity:
