@@ -72,8 +72,8 @@ def waiting(patient: Patient) -> Answer:
     if waiters:
         blockers = sorted({str(pid) for row in waiters for pid in row[1]})
         return failed(
-            f"{counted(len(waiters), 'session')} waiting, the longest for {waiters[0][2]} s, for a "
-            f"lock of session {', '.join(blockers)}; waiting: {patient.foreign(str(waiters[0][3]))}",
+            f"{counted(len(waiters), 'session')} waiting, the longest for {waiters[0][2]} s, for "
+            f"a lock of session {', '.join(blockers)}: {patient.foreign(str(waiters[0][3]))}",
             cause="a transaction that does not end holds a lock",
             next_step="Look at that session in pg_stat_activity; when nobody needs it: "
             f"SELECT pg_terminate_backend({blockers[0]});",
