@@ -41,7 +41,9 @@ pytestmark = pytest.mark.slow
 SHOWN = [shown for page in PAGES for shown in shown_in(page)]
 
 NOT_RUN: dict[str, str] = {
-    r"python -m operations (backup|restore|drill|upgrade|retention)\b": "writes or deletes data: its own tests run it whole",
+    r"python -m operations (backup|restore|drill|upgrade|retention)\b": (
+        "writes or deletes data: its own tests run it whole"
+    ),
     r"kubectl (run|exec|logs|port-forward)\b": "needs a kubelet with containers",
     r"kubectl top\b": "needs a metrics server",
     r"aws backup list-backup-jobs\b": "the simulated account never backs up",
