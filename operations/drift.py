@@ -18,6 +18,7 @@ from operations.drift_live import LOOKS, look_at_everything
 from operations.drift_report import DriftReport
 from operations.drift_resources import LOOK, drift_of_resources
 from operations.drift_suspects import with_suspects
+from operations.drift_untold import find_untold
 from operations.engine_steps import ask_for_steps
 from operations.place import Place
 from operations.report import Report
@@ -99,7 +100,17 @@ def _looked(arguments: argparse.Namespace, place: Place) -> Drift:
     steps = ask_for_steps(place, "refresh", "--preview-only", more=more)
     resources = drift_of_resources(steps)
     looks = [Look(name=LOOK, looked_at=_compared(resources.resources, resources.volatile))]
-    findings = in_order(resources.findings)
+    more_findings, unclear = find_untold(place, steps, more)
+    findings = in_order([*resources.findings, *more_findings])
+    if unclear:
+        looks.append(
+            Look(
+                name=f"{LOOK} (details)",
+                looked_at="",
+                problem=f"the engine counts {unclear} more and does not say what differs: see "
+                f"`refresh --preview-only --diff` of stack {place.stack}",
+            )
+        )
     if not arguments.resources_only:
         live = look_at_everything(place, steps, pool=arguments.pool)
         findings = merged(findings, live.findings)

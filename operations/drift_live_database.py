@@ -21,6 +21,7 @@ from operations.engine_steps import shown
 from smoke_tests.json_document import as_document
 
 LOOK = "database"
+MIGRATION = "pulumi-python:dynamic/local:Migration"
 SWITCHES = {"1": "on", "0": "off", "true": "on", "false": "off"}
 
 PARAMETERS = "SELECT name, setting, vartype, pending_restart FROM pg_settings WHERE name = ANY(%s)"
@@ -68,12 +69,14 @@ def look(sight: Sight) -> Seen:
     head = installed_head(sight.outputs.mlflow_version)
     if head is not None and revision != head:
         differences = [Difference(property="revision", expected=head, found=revision)]
+        made_by = next(iter(sight.deployed(MIGRATION)), None)
         findings += finding(
             LOOK,
-            "schema",
+            made_by[0].name if made_by else "schema",
             differences,
             severity="critical",
-            kind="schema",
+            kind=MIGRATION if made_by else "schema",
+            identity=made_by[1].id if made_by else "",
             note=f"MLflow {sight.outputs.mlflow_version} wants the expected one",
         )
     known = "" if head else f", not compared: MLflow {version('mlflow')} is installed here"

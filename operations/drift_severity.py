@@ -63,6 +63,8 @@ RULES: tuple[Rule, ...] = (
         "critical",
     ),
     Rule(r"gcp:(kms|secretmanager)/.*", r"(?!labels|annotations)", "critical"),
+    # What serves on this machine.
+    Rule(r"pulumi-python:dynamic/local:.*", r"state$|revision$", "critical"),
     # Words.
     Rule(
         r".*",
