@@ -191,7 +191,7 @@ class TestDatabase:
         try:
             found = look()
         finally:
-            databases[NAME] = kept
+            databases[NAME], kept.status = kept, "available"
         assert failures(found) == ["aws.database"]
         assert found.evidence("aws.database") == f"RDS knows no instance {NAME} in eu-central-1"
         assert found.evidence("aws.security_group") == (
@@ -292,14 +292,20 @@ class TestStore:
         )
 
     def test_the_bucket_is_gone(self, deployed: Deployed, look: Look) -> None:
-        bucket = deployed.outputs.artifact_bucket or ""
-        buckets = deployed.memory("s3").buckets
-        kept = buckets[bucket]
-        deployed.client("s3").delete_bucket(Bucket=bucket)
+        s3, bucket = deployed.client("s3"), deployed.outputs.artifact_bucket
+        policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+        s3.delete_bucket(Bucket=bucket)
         try:
             found = look()
         finally:
-            buckets[bucket] = kept
+            place = {"LocationConstraint": "eu-central-1"}
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+            s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+            s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=encryption)
+            s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         assert failures(found) == ["aws.bucket"]
         assert found.evidence("aws.bucket") == f"S3 knows no bucket {bucket}"
         assert found.evidence("aws.bucket_policy") == "there is no bucket: see aws.bucket"
@@ -517,10 +523,10 @@ class TestFrontDoor:
             "ELB knows no load balancer gone.elb.amazonaws.com"
         )
 
-    def test_an_expired_certificate(
+    def test_a_certificate_that_ends_soon(
         self, deployed: Deployed, examine: Examine, tmp_path: Path
     ) -> None:
-        pem = write_certificate(tmp_path, begins=-90, ends=-3).read_bytes()
+        pem = write_certificate(tmp_path, begins=-90, ends=5).read_bytes()
         key, certificate = pem.split(b"-----BEGIN CERTIFICATE-----")
         arn = deployed.client("acm").import_certificate(
             Certificate=b"-----BEGIN CERTIFICATE-----" + certificate, PrivateKey=key
@@ -531,7 +537,7 @@ class TestFrontDoor:
         outputs = replace(deployed.outputs, load_balancer_dns_name="door.elb.amazonaws.com")
         found = examine(outputs, settings, environ=deployed.environ)
         assert found.status("aws.certificate") == "failed"
-        assert "mlflow.test is " in found.evidence("aws.certificate")
+        assert "mlflow.test is ISSUED, valid until " in found.evidence("aws.certificate")
 
 
 class TestBundle:
