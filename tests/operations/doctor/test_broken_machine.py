@@ -397,6 +397,27 @@ class TestActivity:
         )
         assert found.follows("server.query") == "database.waiting"
 
+    def test_a_session_that_does_not_end(
+        self, platform: RealPlatform, look: Look, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("operations.doctor.database_activity.IDLE_IN_TRANSACTION_SECONDS", 0.2)
+        with mlflow_session(platform, application_name="a-notebook") as session:
+            session.execute("SELECT 1")
+            pid = session.info.backend_pid
+            with superuser(platform) as database:
+                until(
+                    lambda: database.execute(
+                        "SELECT now() - state_change > interval '300 ms' FROM pg_stat_activity "
+                        "WHERE pid = %s",
+                        (pid,),
+                    ).fetchone()[0]
+                )
+            found = look()
+        assert found.failed == ["database.waiting"]
+        assert found.evidence("database.waiting").startswith(
+            f"1 session idle in a transaction, the oldest (a-notebook, user mlflow, pid {pid})"
+        )
+
     def test_a_slow_statement(
         self, platform: RealPlatform, outputs: PlatformOutputs, examine: Examine
     ) -> None:
