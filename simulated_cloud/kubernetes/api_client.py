@@ -121,8 +121,9 @@ class ApiClient:
             headers["Content-Type"] = content
         try:
             answer, raw = self._send(method, target, text, headers)
-        except (http.client.HTTPException, ConnectionError):
-            # The server closes what has been idle; a second one that fails is an error.
+        except (http.client.HTTPException, ConnectionError, ssl.SSLEOFError):
+            # The server closes what has been idle, which TLS calls an end of its own; a second one
+            # that fails is an error.
             self._close()
             answer, raw = self._send(method, target, text, headers)
         document: Any = json.loads(raw) if raw else {}
