@@ -125,5 +125,7 @@ class TestLocal:
             "schema": [("revision", "acf3f17fdcc7")],
         }
 
+        # No migration goes over tables that are there already: whoever moved it puts it back.
+        stack.database("UPDATE alembic_version SET version_num = 'dc11669786a5'")
         stack.engine("up", "--yes", "--skip-preview", "--refresh")
         assert stack.drift("--no-pool")["findings"] == []
