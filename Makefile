@@ -115,7 +115,7 @@ doctor: setup ## Say what is wrong with the deployed stack, with cause and next 
 	@$(ON_CLOUD) python -m operations doctor --stack $(STACK) $(DOCTOR_ARGS)
 
 .PHONY: drift
-drift: stack ## Compare the deployed stack with what really runs; exit 1 when they differ
+drift: stack ## Compare the deployed stack with what really runs; fails when they differ
 	@$(ON_CLOUD) python -m operations drift --stack $(STACK) $(CONFIG_FILE)
 
 .PHONY: policies

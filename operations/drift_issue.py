@@ -12,8 +12,6 @@ report that says nobody could look neither opens nor closes anything.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,8 @@ from typing import Literal
 
 from operations.drift import saved_drift
 from operations.drift_findings import Drift
-from operations.drift_report import code, headline, markdown
-from operations.github_api import LONGEST_BODY, GitHub
+from operations.drift_issue_text import ended, issue_body, news, read_mark, title, unsure
+from operations.github_api import GitHub
 from operations.place import Place
 from operations.report import ExitCode, Line, Report
 from smoke_tests.json_document import Document, find_documents, find_text
@@ -31,8 +29,6 @@ LABEL = "drift"
 COLOUR = "d93f0b"
 
 Action = Literal["opened", "updated", "unchanged", "closed", "kept open", "nothing to do"]
-
-_MARK = re.compile(r"<!-- mlflow-platform-drift (\{.*?\}) -->")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,23 +69,6 @@ class IssueReport:
             yield Line(f"Issue {number} was a second one and is closed.", "yellow")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
-    """What an issue's text remembers, unseen, of the report it was made from."""
-
-    stack: str
-    fingerprint: str
-    keys: tuple[str, ...]
-
-    def comment(self) -> str:
-        """As HTML that nobody sees; two hyphens in a row would end it early."""
-        told = {"stack": self.stack, "fingerprint": self.fingerprint, "keys": list(self.keys)}
-        text = json.dumps(told)
-        for character in "-<>&":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-        return f"<!-- mlflow-platform-drift {text} -->"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be chosen."""
     add = parser.add_argument
@@ -115,22 +94,19 @@ def settle(github: GitHub, drift: Drift, *, seen_by: str = "") -> IssueReport:
     issue, duplicates = (ours[0], ours[1:]) if ours else (None, [])
     if not drift.findings:
         known = read_mark(find_text(issue or {}, "body") or "")
-        if unsure := _unsure(known, drift):
-            return _reported(drift, "kept open", _number(issue or {}), issue, [], unsure)
+        if blind := unsure(known, drift):
+            return _reported(drift, "kept open", _number(issue or {}), issue, [], blind)
         for item in ours:
-            _close(github, item, _ended(drift, seen_by))
+            _close(github, item, ended(drift, seen_by))
         number = _number(ours[0]) if ours else None
         action: Action = "closed" if ours else "nothing to do"
         return _reported(drift, action, number, issue, duplicates)
     for item in duplicates:
         _close(github, item, f"#{_number(issue or {})} is about the same stack.")
     body = issue_body(drift, seen_by)
-    title = f"Drift: {drift.stack}"
-    if drift.environment not in ("", drift.stack):
-        title += f" (environment {drift.environment})"
     if issue is None:
         _ensure_label(github)
-        issue = github.post("/issues", {"title": title, "body": body, "labels": [LABEL]})
+        issue = github.post("/issues", {"title": title(drift), "body": body, "labels": [LABEL]})
         if LABEL not in _labels(issue):
             github.post(f"/issues/{_number(issue)}/labels", {"labels": [LABEL]})
         return _reported(drift, "opened", _number(issue), issue, duplicates)
@@ -140,7 +116,7 @@ def settle(github: GitHub, drift: Drift, *, seen_by: str = "") -> IssueReport:
         return _reported(drift, "unchanged", _number(issue), issue, duplicates)
     number = _number(issue)
     # The comment first: with the text changed and no comment made, nobody would ever be told.
-    github.post(f"/issues/{number}/comments", {"body": _news(known, drift, seen_by)})
+    github.post(f"/issues/{number}/comments", {"body": news(known, drift, seen_by)})
     github.patch(f"/issues/{number}", {"body": body})
     return _reported(drift, "updated", number, issue, duplicates)
 
@@ -153,67 +129,6 @@ def open_issues(github: GitHub, stack: str) -> list[Document]:
         if "pull_request" not in item and mark is not None and mark.stack == stack:
             found.append(item)
     return sorted(found, key=_number)
-
-
-def issue_body(drift: Drift, seen_by: str) -> str:
-    """The issue's text, no longer than GitHub takes."""
-    keys = tuple(sorted(item.key for item in drift.findings))
-    mark = Mark(stack=drift.stack, fingerprint=drift.fingerprint, keys=keys).comment()
-    advice = (
-        f"Deploy again (`make up STACK={drift.stack}`) to bring back what was deployed, or put the "
-        "change into the program if it is to stay. This issue is kept up to date by the scheduled "
-        f"comparison and closed when there is nothing left to say.{_link(seen_by)}"
-    )
-    closing = ["", advice, mark]
-    lines = markdown(drift)
-    left_out = 0
-    while lines and len("\n".join([*lines, *closing])) > LONGEST_BODY - 200:
-        lines.pop()
-        left_out += 1
-    if left_out:
-        lines += ["", f"… {left_out} more lines: see the job's summary."]
-    return "\n".join([*lines, *closing])
-
-
-def read_mark(body: str) -> Mark | None:
-    """What an issue's text remembers; None where it is no issue of ours."""
-    found: list[str] = _MARK.findall(body)
-    if not found:
-        return None
-    try:
-        told = json.loads(found[-1])  # ours is the last: a value above may look like one
-        return Mark(
-            stack=str(told["stack"]),
-            fingerprint=str(told["fingerprint"]),
-            keys=tuple(str(key) for key in told["keys"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _news(known: Mark | None, drift: Drift, seen_by: str) -> str:
-    before = set(known.keys) if known else set[str]()
-    now = {item.key for item in drift.findings}
-    lines = [headline(drift), ""]
-    lines += [f"- new: {code(key)}" for key in sorted(now - before)]
-    unsure = set(_unsure(known, drift))
-    lines += [f"- over: {code(key)}" for key in sorted(before - now - unsure)]
-    lines += [f"- not looked at this time: {code(key)}" for key in sorted(unsure - now)]
-    if now == before:
-        lines.append("The same things differ, by other values.")
-    return "\n".join([*lines, _link(seen_by)]).strip()[:LONGEST_BODY]
-
-
-def _unsure(known: Mark | None, drift: Drift) -> list[str]:
-    """What was found earlier by a look that sees nothing now: it may be there still."""
-    blind = tuple(f"{look.name}: " for look in drift.not_looked_at)
-    return [key for key in known.keys if key.startswith(blind)] if known and blind else []
-
-
-def _ended(drift: Drift, seen_by: str) -> str:
-    missing = ", ".join(look.name for look in drift.not_looked_at)
-    unseen = f" Not looked at: {missing}." if missing else ""
-    return f"The drift is over. {headline(drift)}{unseen} {drift.looked_at}{_link(seen_by)}"
 
 
 def _close(github: GitHub, issue: Document, why: str) -> None:
@@ -262,7 +177,3 @@ def _run_address(environ: Mapping[str, str]) -> str:
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, run_id = (environ.get(name, "") for name in names)
     return f"{server}/{repository}/actions/runs/{run_id}" if server and run_id else ""
-
-
-def _link(seen_by: str) -> str:
-    return f" [Seen by this run]({seen_by})." if seen_by else ""

@@ -21,7 +21,7 @@ MINUTES = (
     "infra/aws/test_aws_platform.py",
     "kubernetes",
     "operations/doctor/test_broken_",
-    "operations/test_drift_server.py",
+    "operations/drift/test_server.py",
     "operations/test_backup_of_mlflow.py",
     "operations/test_latency.py",
     "operations/test_runbooks_run.py",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from operations.drift_findings import Difference, Drift, Finding, Look
-from operations.drift_issue import Mark, read_mark
+from operations.drift_issue_text import Mark, read_mark
 from tests.operations.conftest import Operate, Ran
 from tests.operations.github_stand_in import TOKEN, StandIn, github
 
