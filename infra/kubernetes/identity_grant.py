@@ -12,6 +12,7 @@ The text of this file is the command, for an image holds MLflow and nothing of t
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy
@@ -48,10 +49,8 @@ def refusal(url: sqlalchemy.URL, token: str) -> str | None:
 
 def kept_password(secret: str) -> str:
     """What RDS keeps for the user."""
-    import boto3
-
-    client: Any = boto3.client("secretsmanager")
-    kept: str = client.get_secret_value(SecretId=secret)["SecretString"]
+    boto3: Any = import_module("boto3")  # which has no types
+    kept: str = boto3.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
     return str(json.loads(kept)["password"])
 
 
