@@ -103,4 +103,14 @@ COMMANDS: tuple[Command, ...] = (
         "make a pair of keys for backups",
         takes_stack=False,
     ),
+    Command(
+        "retention",
+        "operations.retention",
+        "delete old runs for good with their artifacts; a dry run without --confirm",
+    ),
+    Command(
+        "upgrade",
+        "operations.upgrade",
+        "bring the stack to the MLflow installed here, with a verified backup to go back to",
+    ),
 )

@@ -25,6 +25,8 @@ MINUTES = (
     "operations/test_backup_of_mlflow.py",
     "operations/test_latency.py",
     "operations/test_runbooks_run.py",
+    "operations/test_retention.py",
+    "operations/test_upgrade.py",
     "policies/test_stacks.py",
 )
 """Folders and files under tests/."""
