@@ -23,7 +23,8 @@ from operations.archive.rotation import find_backup, names_of
 from operations.archive.seal import read_seal
 from operations.archive.spool import Spool
 from operations.archive.stores import open_store
-from operations.backup import megabytes, temporary_folder
+from operations.backup_access import temporary_folder
+from operations.backup_report import megabytes
 from operations.place import Place
 from operations.report import ExitCode, Line, Report
 from operations.restore import add_source_arguments

@@ -13,8 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
-from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
 from pathlib import Path
 
 from operations.archive.database_restore import restore_database
@@ -27,108 +26,28 @@ from operations.archive.rotation import find_backup
 from operations.archive.snapshot import Snapshot, open_snapshot
 from operations.archive.spool import Spool
 from operations.archive.stores import Store, open_store
-from operations.backup import (
-    BackupRequest,
+from operations.backup import make_backup
+from operations.backup_access import (
     DatabaseAccess,
     add_backup_arguments,
     login_of,
-    make_backup,
-    megabytes,
     platform_of,
     temporary_folder,
 )
-from operations.drill_comparison import (
-    ArtifactsCompared,
-    Compared,
-    compare_artifacts,
-    compare_databases,
-)
+from operations.backup_report import megabytes
+from operations.backup_writer import BackupRequest
+from operations.drill_comparison import compare_artifacts, compare_databases
+from operations.drill_mlflow import ask_mlflow
 from operations.drill_postgres import DrillPostgres
+from operations.drill_report import Drilled
 from operations.place import Place
-from operations.report import ExitCode, Line, Report
-from operations.restore import ArtifactWriting, add_source_arguments
+from operations.report import Report
+from operations.restore import add_source_arguments
+from operations.restore_artifacts import ArtifactWriting
 from smoke_tests.errors import CouldNotLook
 
 _ROOM = 1.2
 """How much more than the data is needed on the disk: indexes, a write-ahead log."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Drilled:
-    """What a drill saw."""
-
-    backup: str
-    manifest: Manifest
-    kept: str | None  # where the backup is, when it was not made for the drill alone
-    tables: tuple[Compared, ...]
-    artifacts: ArtifactsCompared
-    backup_bytes: int
-    backup_seconds: float | None  # None: it was there
-    restore_seconds: float
-    compare_seconds: float
-
-    @property
-    def differences(self) -> int:
-        """Of all kinds."""
-        return sum(one.differences for one in (*self.tables, self.artifacts))
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """1: the copy is not what the platform is."""
-        return 1 if self.differences else 0
-
-    def document(self) -> dict[str, object]:
-        """For a machine."""
-        return {
-            "backup": self.backup,
-            "uri": self.kept,
-            "differences": self.differences,
-            "tables": [asdict(one) for one in self.tables],
-            "artifacts": asdict(self.artifacts),
-            "rows": self.manifest.rows,
-            "database_bytes": self.manifest.dump_bytes,
-            "artifact_bytes": self.manifest.artifact_bytes,
-            "backup_bytes": self.backup_bytes,
-            "backup_seconds": _rounded(self.backup_seconds),
-            "restore_seconds": _rounded(self.restore_seconds),
-            "compare_seconds": _rounded(self.compare_seconds),
-        }
-
-    def lines(self) -> Iterable[Line]:
-        """For a person."""
-        yield Line(f"{'':26}{'platform':>12}{'copy':>12}{'differences':>13}", "dim")
-        for one in (*self.tables, self.artifacts):
-            if one.in_platform or one.in_copy or one.differences:
-                yield Line(
-                    f"{one.name:26}{one.in_platform:12,}{one.in_copy:12,}{one.differences:13,}",
-                    "red" if one.differences else None,
-                )
-        for one in (*self.tables, self.artifacts):
-            for text in one.shown:
-                yield Line(f"  {text}", "red")
-            if one.differences > len(one.shown):
-                yield Line(f"  … and {one.differences - len(one.shown):,} more {one.name}", "red")
-        if self.artifacts.changed_since:
-            yield Line(
-                f"  {self.artifacts.changed_since:,} artifacts were written after the snapshot: "
-                "not compared",
-                "dim",
-            )
-        steps = [
-            "backup there already"
-            if self.backup_seconds is None
-            else f"backup {self.backup_seconds:.1f} s",
-            f"check and restore beside {self.restore_seconds:.1f} s",
-            f"compare {self.compare_seconds:.1f} s",
-        ]
-        yield Line(
-            f"{self.manifest.rows:,} rows, {megabytes(self.artifacts.compared_bytes)} of artifacts "
-            f"byte by byte, {megabytes(self.backup_bytes)} encrypted: {', '.join(steps)}"
-        )
-        verdict = f"{self.backup}: {self.differences:,} differences"
-        yield Line(verdict, "red" if self.differences else "green")
-        if self.kept:
-            yield Line(f"  kept at {self.kept}", "dim")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -220,7 +139,7 @@ class Drill:
         self._spool = closing.enter_context(Spool(self._folder))
         self._manifest = sealed.verify(self._identities, self._spool, place.progress)
         self._require_room(self._manifest.artifact_bytes + 4 * self._manifest.dump_bytes)
-        self._copy: Store = FolderStore(str(self._folder / "artifacts"))
+        self._copy: Store = FolderStore(str(self._folder / "artifacts"), is_durable=False)
         writing = ArtifactWriting(self._copy, place.progress, self._manifest.artifacts)
         for artifact, content in sealed.artifacts(self._identities, self._manifest, self._spool):
             writing.put(artifact, content)
@@ -248,12 +167,16 @@ class Drill:
         artifacts = compare_artifacts(
             self._artifacts, self._copy, self._spool, place.progress, since=self._since
         )
+        place.progress("asking MLflow to open the copy")
+        # Last: it writes into the copy.
+        mlflow = ask_mlflow(self.beside, self._manifest, environ=place.environ)
         return Drilled(
             backup=self._sealed.name,
             manifest=self._manifest,
             kept=kept,
             tables=tables,
             artifacts=artifacts,
+            mlflow=mlflow,
             backup_bytes=self._sealed.seal.size_bytes,
             backup_seconds=self._backup_seconds,
             restore_seconds=self._restore_seconds,
@@ -285,7 +208,3 @@ def _cluster_folder(beside: Path) -> Generator[Path]:
     """Beside the drill's own folder, which another user may not enter."""
     with temporary_folder(str(beside)) as folder:
         yield folder
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 1)

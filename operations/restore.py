@@ -18,36 +18,27 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from operations.archive.database_restore import restore_database
 from operations.archive.encryption import Identities
-from operations.archive.errors import ObjectGone
-from operations.archive.locations import Named
 from operations.archive.manifest import Manifest
 from operations.archive.postgres_tools import postgres_directory
 from operations.archive.rotation import find_backup
-from operations.archive.snapshot import open_snapshot
-from operations.archive.spool import Artifact, Spool
-from operations.archive.stores import Store, open_store
-from operations.archive.streams import Hashed, Readable, drain
-from operations.backup import (
+from operations.archive.spool import Spool
+from operations.archive.stores import open_store
+from operations.backup_access import (
     DatabaseAccess,
     add_backup_arguments,
-    age_of,
     login_of,
-    megabytes,
     platform_of,
     temporary_folder,
 )
+from operations.backup_report import megabytes
 from operations.confirmation import add_confirmation, require_confirmation
-from operations.database_login import DatabaseLogin
 from operations.place import Place
 from operations.report import ExitCode, Line, Report
-from smoke_tests.errors import CouldNotLook
-
-if TYPE_CHECKING:
-    from infra.outputs import PlatformOutputs
+from operations.restore_artifacts import ArtifactWriting
+from operations.restore_plan import RestorePlan, make_plan, refuse_unfitting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,72 +50,6 @@ class RestoreRequest:
     backup: str | None = None  # its name; None: the stack's newest
     access: DatabaseAccess = field(default_factory=DatabaseAccess)
     scratch: str | None = None
-
-
-@dataclass(slots=True)
-class ArtifactPlan:
-    """What a restore does to artifacts, as far as a listing shows it."""
-
-    missing: int = 0
-    same_size: int = 0
-    overwritten: Named = field(default_factory=Named)  # of another size
-    unknown: Named = field(default_factory=Named)  # to the backup: kept
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RestorePlan:
-    """What a restore would do."""
-
-    manifest: Manifest
-    hours_old: float
-    database: str  # where
-    revision_before: str | None  # None: no schema
-    runs_before: int
-    metrics_before: int
-    connections: int  # others than ours, now
-    artifact_root: str
-    artifacts: ArtifactPlan
-    server_version: str
-
-    def lines(self) -> Iterable[str]:
-        """For a person, before it is asked."""
-        manifest, artifacts = self.manifest, self.artifacts
-        yield f"Restore of {manifest.backup}, {self.hours_old:,.1f} hours old, checked whole:"
-        yield (
-            f"  {manifest.count('runs'):,} runs, {manifest.count('metrics'):,} metrics, "
-            f"{manifest.artifacts:,} artifacts ({megabytes(manifest.artifact_bytes)}), schema "
-            f"{manifest.schema_revision}, MLflow {manifest.mlflow_version}"
-        )
-        if self.revision_before is None:
-            yield f"  database   {self.database}: empty, gets everything"
-        else:
-            yield (
-                f"  database   {self.database}: {self.runs_before:,} runs and "
-                f"{self.metrics_before:,} metrics are there (schema {self.revision_before}); every "
-                "table is dropped and replaced, in one transaction"
-            )
-        if self.connections:
-            yield (
-                f"  {self.connections} connections are open there: what is logged from now on is "
-                "lost; stop the clients"
-            )
-        yield (
-            f"  artifacts  {self.artifact_root}: {artifacts.missing:,} missing, written; "
-            f"{artifacts.same_size:,} there, overwritten where their bytes differ; "
-            f"{artifacts.overwritten.count:,} of another size, overwritten; "
-            f"{artifacts.unknown.count:,} unknown to the backup, kept"
-        )
-        for title, named in (
-            ("overwritten", artifacts.overwritten),
-            ("kept", artifacts.unknown),
-        ):
-            if named.count:
-                yield f"    {title}: {named}"
-        if manifest.mlflow_version != self.server_version:
-            yield (
-                f"  the server is MLflow {self.server_version}: run `make up` afterwards, which "
-                "brings the schema up to it"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,8 +167,8 @@ def restore_backup(
     sealed = find_backup(store, str(place.stack), request.backup)
     with temporary_folder(request.scratch) as folder, Spool(folder) as spool:
         manifest = sealed.verify(request.identities, spool, place.progress)
-        plan = _plan(place, platform, login, target, manifest, spool)
-        _refuse_unfitting(place, plan)
+        plan = make_plan(place, platform, login, target, manifest, spool)
+        refuse_unfitting(place, plan)
         if confirm is not None:
             confirm(plan)
         writing = ArtifactWriting(target, place.progress, manifest.artifacts)
@@ -263,108 +188,3 @@ def restore_backup(
         kept=plan.artifacts.unknown.count,
         seconds=place.clock.monotonic() - began,
     )
-
-
-class ArtifactWriting:
-    """Writes artifacts that are not there with these bytes already."""
-
-    def __init__(self, target: Store, progress: Callable[[str], None], expected: int) -> None:
-        """`expected` is how many there will be."""
-        self._target = target
-        self._progress = progress
-        self._expected = expected
-        self.written = self.written_bytes = self.unchanged = 0
-
-    def put(self, artifact: Artifact, content: Readable) -> None:
-        """Write one; its content is read to the end in any case."""
-        if self._is_there(artifact):
-            drain(content)
-            self.unchanged += 1
-        else:
-            self._target.write(artifact.name, content, about_bytes=artifact.size_bytes)
-            self.written += 1
-            self.written_bytes += artifact.size_bytes
-        done = self.written + self.unchanged
-        if done % 50 == 0:
-            self._progress(f"restoring artifact {done:,} of {self._expected:,}")
-
-    def _is_there(self, artifact: Artifact) -> bool:
-        try:
-            with self._target.open(artifact.name) as opened:
-                if opened.size_bytes != artifact.size_bytes:
-                    return False
-                hashed = Hashed(opened)
-                drain(hashed)
-        except ObjectGone:
-            return False
-        return hashed.sha256 == artifact.sha256
-
-
-def _plan(
-    place: Place,
-    platform: PlatformOutputs,
-    login: DatabaseLogin,
-    target: Store,
-    manifest: Manifest,
-    spool: Spool,
-) -> RestorePlan:
-    place.progress("looking at what is there")
-    with open_snapshot(login) as snapshot:
-        revision = snapshot.revision
-        runs, metrics = snapshot.count("runs"), snapshot.count("metrics")
-        connections = snapshot.other_connections()
-    artifacts = ArtifactPlan()
-    known = 0
-    for item in target.list():
-        artifact = spool.find(item.name)
-        if artifact is None:
-            artifacts.unknown.add(item.name)
-            continue
-        known += 1
-        if artifact.size_bytes == item.size_bytes:
-            artifacts.same_size += 1
-        else:
-            artifacts.overwritten.add(item.name)
-    artifacts.missing = manifest.artifacts - known
-    return RestorePlan(
-        manifest=manifest,
-        hours_old=age_of(manifest.created, place.clock.epoch()),
-        database=f"{login.name} at {login.address or login.host}:{login.port}",
-        revision_before=revision,
-        runs_before=runs,
-        metrics_before=metrics,
-        connections=connections,
-        artifact_root=platform.artifact_root,
-        artifacts=artifacts,
-        server_version=platform.mlflow_version,
-    )
-
-
-def _refuse_unfitting(place: Place, plan: RestorePlan) -> None:
-    """A backup that this platform could not use, or another platform's over this one's runs."""
-    manifest = plan.manifest
-    if manifest.stack != place.stack and plan.runs_before:
-        raise CouldNotLook(
-            f"{manifest.backup} is a backup of the stack {manifest.stack}, and the stack "
-            f"{place.stack} has {plan.runs_before:,} runs of its own: restore into an empty "
-            "platform, or into the one it was made of"
-        )
-    if _minor(manifest.mlflow_version) > _minor(plan.server_version):
-        raise CouldNotLook(
-            f"{manifest.backup} was made of MLflow {manifest.mlflow_version}, and the stack's "
-            f"server is {plan.server_version}, which does not know that schema: deploy that "
-            "version first"
-        )
-    root = plan.artifact_root.rstrip("/")
-    if manifest.rooted and manifest.artifact_root.rstrip("/") != root:
-        raise CouldNotLook(
-            f"{manifest.rooted:,} rows of {manifest.backup} name their artifacts by the address "
-            f"{manifest.artifact_root}, and the stack {place.stack} keeps artifacts in {root}: "
-            "they would lead to the old place; restore into a stack whose artifactStore is that "
-            "address"
-        )
-
-
-def _minor(version: str) -> tuple[int, ...]:
-    numbers = version.split(".")[:2]
-    return tuple(int(number) for number in numbers if number.isdigit())

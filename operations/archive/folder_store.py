@@ -26,8 +26,9 @@ UNFINISHED = ".unfinished-"
 class FolderStore:
     """A folder, made when something is written to it."""
 
-    def __init__(self, folder: str) -> None:
-        """Nothing is touched yet."""
+    def __init__(self, folder: str, *, is_durable: bool = True) -> None:
+        """Nothing is touched yet; what is not durable need not survive a power failure."""
+        self._is_durable = is_durable
         self._root = Path(folder).expanduser().absolute()
         self.uri = str(self._root)
 
@@ -63,10 +64,12 @@ class FolderStore:
             with scratch.open("xb") as file:
                 for piece in pieces_of(source):
                     file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
+                if self._is_durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             scratch.replace(path)
-            _make_durable(path.parent)
+            if self._is_durable:
+                _make_durable(path.parent)
         except OSError as error:
             raise StoreProblem(f"{path} cannot be written ({error.strerror or error})") from None
         finally:

@@ -18,7 +18,7 @@ from operations.archive.packs import unpacked
 from operations.archive.seal import DUMP, MANIFEST, Seal, missing_files, pack_name
 from operations.archive.spool import Artifact, Spool
 from operations.archive.stores import Store
-from operations.archive.streams import Checked, Readable, drain
+from operations.archive.streams import Checked, Readable, Watched, drain
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,21 @@ class SealedBackup:
         progress(f"checking {self.name}: the database's dump")
         with self.dump(identities, manifest) as dump:
             drain(dump)
-        for number, (_, content) in enumerate(self.artifacts(identities, manifest, spool), 1):
-            drain(content)
-            if number % 100 == 0 or number == manifest.artifacts:
-                progress(f"checking {self.name}: artifact {number:,} of {manifest.artifacts:,}")
+        done = 0
+
+        def tell(more: int = 0) -> None:
+            progress(
+                f"checking {self.name}: {(done + more) / 1e6:,.0f} of "
+                f"{manifest.artifact_bytes / 1e6:,.0f} MB of artifacts"
+            )
+
+        for number, (artifact, content) in enumerate(
+            self.artifacts(identities, manifest, spool), start=1
+        ):
+            drain(Watched(content, tell))
+            done += artifact.size_bytes
+            if number % 100 == 0:
+                tell()
         return manifest
 
     def manifest(self, identities: Identities, spool: Spool) -> Manifest:

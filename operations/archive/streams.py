@@ -43,6 +43,25 @@ class Hashed:
         return piece
 
 
+class Watched:
+    """Tells how many bytes went through, every 32 MiB."""
+
+    def __init__(self, source: Readable, tell: Callable[[int], None]) -> None:
+        """`tell` is given the number of bytes so far."""
+        self._source = source
+        self._tell = tell
+        self._size_bytes = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Read on."""
+        piece = self._source.read(size)
+        before = self._size_bytes >> 25
+        self._size_bytes += len(piece)
+        if self._size_bytes >> 25 != before:
+            self._tell(self._size_bytes)
+        return piece
+
+
 class Checked:
     """Hands bytes through and refuses the end of them unless they are the promised ones.
 

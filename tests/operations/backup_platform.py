@@ -23,6 +23,7 @@ from tests.operations.conftest import Operate, Ran
 
 RUNS = 6
 METRICS = 60
+VERSION = "3.17.0"  # not the installed one, which could not use these tables
 PASSWORD = "tr0ub4dor-and-three"  # PostgreSQL trusts this machine; nobody may read it all the same
 
 TABLES = """
@@ -97,7 +98,7 @@ class BackupPlatform:
             "artifactRoot": str(self.artifacts),
             "backendStore": f"postgresql+psycopg://mlflow@127.0.0.1/{self.database}",
             "authentication": "off",
-            "mlflowVersion": "3.17.2",
+            "mlflowVersion": VERSION,
             "connectionBudget": "",
             "clientEnvironment": {},
             "databaseHost": "127.0.0.1",

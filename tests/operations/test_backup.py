@@ -15,7 +15,7 @@ from operations.archive import packs
 from operations.archive.folder_store import FolderStore
 from operations.backup import BackupRequest, make_backup
 from smoke_tests.errors import CouldNotLook
-from tests.operations.backup_platform import METRICS, RUNS, BackupPlatform
+from tests.operations.backup_platform import METRICS, RUNS, VERSION, BackupPlatform
 from tests.operations.conftest import Operate
 
 NAME = re.compile(r"local-\d{8}T\d{9}Z-[0-9a-f]{4}")
@@ -37,7 +37,7 @@ class TestWhatABackupHolds:
         assert NAME.fullmatch(document["backup"])
         assert document["uri"] == f"{platform.destination}/{document['backup']}"
         assert manifest["schema_revision"] == "a1b2c3"
-        assert manifest["mlflow_version"] == "3.17.2"
+        assert manifest["mlflow_version"] == VERSION
         assert manifest["stack"] == "local"
         counts = {table["name"]: table["rows"] for table in manifest["tables"]}
         assert counts == {

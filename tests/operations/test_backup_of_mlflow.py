@@ -137,6 +137,7 @@ class TestWhileJobsLog:
             ran = stack.operate("drill", "--to", place, "--json")
         assert done, "nothing was logged meanwhile: the test saw nothing"
         assert (ran.code, ran.document["differences"]) == (0, 0), ran.out
+        assert ran.document["mlflow"]["opened"] is True, ran.document["mlflow"]
         tables = {one["name"]: one["in_copy"] for one in ran.document["tables"]}
         assert 3 <= tables["runs"] <= 3 + len(done) + 3
         # Every model version in the dump found its files in the packs.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from benchmarks.throwaway_postgres import ThrowawayPostgres
 from operations.drill import Drill
-from tests.operations.backup_platform import METRICS, RUNS, BackupPlatform
+from tests.operations.backup_platform import METRICS, RUNS, VERSION, BackupPlatform
 from tests.operations.conftest import Operate
 
 WEIGHTS = "1/run1/artifacts/model/weights.bin"
@@ -36,6 +37,10 @@ class TestWholeCircle:
         assert artifacts["in_platform"] == artifacts["in_copy"] == len(before)
         assert artifacts["compared_bytes"] == sum(map(len, before.values()))
         assert document["uri"] is None
+        assert document["mlflow"] == {
+            "said": f"not asked: MLflow is {version('mlflow')} here and the backup is of {VERSION}",
+            "opened": None,
+        }
         assert platform.content() == before
         assert platform.backups == []
 
@@ -118,6 +123,15 @@ class TestNamesDifferences:
         found = {one["name"]: one["differences"] for one in ran.document["tables"]}
         assert all(found.values())
         assert ran.document["differences"] == sum(found.values()) == len(changes) + 2
+
+    def test_a_copy_that_mlflow_cannot_use(self, platform: BackupPlatform) -> None:
+        """Every row may be the same, and it is still no database of MLflow's."""
+        platform.export(mlflowVersion=version("mlflow"))
+        ran = platform.operate("drill", "--json")
+        assert ran.code == 1
+        assert ran.document["differences"] == 0
+        assert ran.document["mlflow"]["opened"] is False
+        assert ran.document["mlflow"]["said"].startswith("MLflow cannot use the copy: ")
 
     def test_a_table_that_one_side_lacks(self, platform: BackupPlatform) -> None:
         platform.make()

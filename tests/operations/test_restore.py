@@ -11,7 +11,7 @@ import pytest
 from benchmarks.throwaway_postgres import ThrowawayPostgres
 from operations.archive.encryption import new_identity
 from operations.restore import RestoreRequest, restore_backup
-from tests.operations.backup_platform import METRICS, RUNS, BackupPlatform
+from tests.operations.backup_platform import METRICS, RUNS, VERSION, BackupPlatform
 from tests.operations.conftest import Operate, Ran
 
 
@@ -114,7 +114,7 @@ class TestAsked:
         assert ran.err == (
             f"Restore of {name}, 0.0 hours old, checked whole:\n"
             f"  {RUNS} runs, {METRICS} metrics, 13 artifacts (0.3 MB), schema a1b2c3, "
-            "MLflow 3.17.2\n"
+            f"MLflow {VERSION}\n"
             f"  database   {platform.database} at 127.0.0.1:{platform.cluster.port}: {RUNS} runs "
             f"and {METRICS - 10} metrics are there (schema a1b2c3); every table is dropped and "
             "replaced, in one transaction\n"
