@@ -157,8 +157,8 @@ class TestRestoreUnderARunningServer:
         place = str(stack.folder / "backups")
         assert stack.operate("backup", "--to", place).code == 0
 
-        client.delete_run(run.info.run_id)
         client.log_metric(run.info.run_id, "loss", 0.1, step=4)
+        client.delete_run(run.info.run_id)
         later = client.create_experiment("after the backup")
         (stack.artifacts / experiment / run.info.run_id / "artifacts" / "notes.txt").unlink()
 
