@@ -136,12 +136,21 @@ def check_aws(shown: Shown) -> None:
     aws_command_line.parse([PLACEHOLDER.sub("placeholder", word) for word in shown.words])
 
 
+def check_example(shown: Shown) -> None:
+    """A script of ours that is there, and compiles."""
+    script = ROOT / shown.words[-1]
+    if not script.is_file():
+        raise NoSuchThingError(f"there is no {shown.words[-1]}")
+    compile(script.read_text("utf-8"), str(script), "exec")
+
+
 PROGRAMS: list[tuple[str, Callable[[Shown], None]]] = [
     (r"python -m operations ", check_operations),
     (r"python -m smoke_tests\b", check_smoke_tests),
     (r"make( |$)", check_make),
     (r"kubectl ", check_kubectl),
     (r"aws ", check_aws),
+    (r"MLFLOW_TRACKING_URI=\S+ python examples/\S+$", check_example),
 ]
 """How a command that begins like this is checked; the first that fits."""
 
