@@ -119,11 +119,19 @@ def _looked(arguments: argparse.Namespace, place: Place) -> Drift:
         looks += who
     return Drift(
         stack=place.stack or "",
-        environment=place.settings.environment if place.settings else "",
+        environment=_environment(place),
         looked_at=_now(place),
         findings=findings,
         looks=tuple(looks),
     )
+
+
+def _environment(place: Place) -> str:
+    """What the deployed stack calls it; a stack whose first deployment failed exports nothing."""
+    try:
+        return place.outputs.environment if place.outputs else ""
+    except CouldNotLook:
+        return place.stack or ""
 
 
 def _compared(resources: int, volatile: int) -> str:

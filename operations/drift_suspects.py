@@ -19,6 +19,7 @@ from operations.drift_sight import NotVisible
 from operations.engine_steps import ABSENT, State, Step, Steps, follow
 from operations.google_api import GoogleApi
 from operations.place import Place
+from smoke_tests.errors import CouldNotLook
 from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
 
 LOOK = "who did it"
@@ -42,7 +43,7 @@ def with_suspects(
             place.progress(f"asking who changed {item.subject}")
             try:
                 suspects = tuple(_BOOKS.get(package, _no_book)(place, step, item))[:MOST_NAMED]
-            except NotVisible as reason:
+            except (NotVisible, CouldNotLook) as reason:
                 problems[package] = str(reason)
         named.append(replace(item, suspects=suspects or item.suspects))
     looks = [

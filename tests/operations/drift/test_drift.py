@@ -351,6 +351,21 @@ class TestText:
         assert not [line for line in engine.asked if "--yes" in line]
 
 
+class TestHalfDeployed:
+    """A stack whose first deployment failed exports nothing, and its resources are compared."""
+
+    def test_no_outputs(self, operate: Operate, engine: RecordedEngine) -> None:
+        engine.says("stack", {})
+        engine.says("config", {}, 255)
+        engine.refreshes(step("delete", ALARM, "alarm", before={}))
+        ran = operate("drift", "--stack", "dev", "--json", environ=engine.environ)
+        assert (ran.code, ran.document["environment"]) == (1, "dev")
+        problems = {look["name"]: look["problem"] for look in ran.document["looks"]}
+        assert problems.pop("resources") == ""
+        assert "the stack exports no" in problems["server"]
+        assert all(problems.values())
+
+
 class TestCouldNotLook:
     """What cannot be compared is exit code 2, never a clean answer."""
 
