@@ -69,9 +69,9 @@ class RetentionReport:
         }
 
     def lines(self) -> Iterator[Line]:
-        """By experiment, then what stays, then the sum and the next step."""
-        yield from (Line(text) for text in self.plan())
+        """The plan and the next step; or, the plan having been shown, what was done."""
         if self.gone is None:
+            yield from (Line(text) for text in self.plan())
             if self.selection.go:
                 yield Line(
                     "Nothing was changed. To do it: python -m operations retention --stack "

@@ -24,7 +24,6 @@ from smoke_tests.stack_target import PROJECT_DIRECTORY, engine_command, engine_e
 
 SERVER_PACKAGE = PROJECT_DIRECTORY / "image"
 LONGEST_SECONDS = 6 * 3600.0
-SHOWN_LINES = 3
 
 
 class StepFailed(Exception):  # noqa: N818  # an answer: the upgrade goes back
@@ -115,7 +114,7 @@ def migrate(place: Place, login: DatabaseLogin) -> None:
         "PYTHONPATH": str(SERVER_PACKAGE),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    _run(place, [*command, "--backend-store-uri", uri], more)
+    _run(place, [*command, "--backend-store-uri", uri], more, shown_lines=1)
     schema = schema_of(login)
     if schema.revision != schema.head:
         raise StepFailed(
@@ -148,7 +147,9 @@ def check(place: Place) -> None:
     _run(place, words, {"NO_COLOR": "1"})
 
 
-def _run(place: Place, command: Sequence[str], more: Mapping[str, str]) -> None:
+def _run(
+    place: Place, command: Sequence[str], more: Mapping[str, str], *, shown_lines: int = 3
+) -> None:
     try:
         done = subprocess.run(
             command,
@@ -164,5 +165,5 @@ def _run(place: Place, command: Sequence[str], more: Mapping[str, str]) -> None:
         raise StepFailed(f"{Path(command[0]).name} did not run ({type(error).__name__})") from None
     if done.returncode != 0:
         said = place.masker.foreign(done.stdout.decode("utf-8", "replace")).strip().splitlines()
-        last = "; ".join(" ".join(line.split()) for line in said[-SHOWN_LINES:])
+        last = "; ".join(" ".join(line.split()) for line in said[-shown_lines:])
         raise StepFailed(last[-600:] or f"exit code {done.returncode}, and not a word")
