@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="21",
         help="a certificate that ends sooner is a finding (default: 21)",
     )
+    add("--timeout", metavar="SECONDS", help="longest a check may take (default: 20 or 25)")
     add(
         "--kubeconfig",
         metavar="FILE",
@@ -54,6 +55,9 @@ def run(arguments: argparse.Namespace, place: Place) -> DoctorReport:
     options = Options(
         log_minutes=_whole("--log-minutes", arguments.log_minutes, largest=10_080),
         certificate_days=_whole("--certificate-days", arguments.certificate_days, largest=3650),
+        timeout_seconds=None
+        if arguments.timeout is None
+        else _whole("--timeout", arguments.timeout, largest=3600),
         kubeconfig=arguments.kubeconfig,
     )
     bundle = None if arguments.bundle is None else _writable(Path(arguments.bundle))

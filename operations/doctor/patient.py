@@ -36,6 +36,7 @@ class Options:
     """What the caller of `doctor` chose."""
 
     log_minutes: int = 15  # how far back logs and events count as now
+    timeout_seconds: int | None = None  # of each check; None: as long as the check says
     kubeconfig: str | None = None  # None: asked from the cloud
     certificate_days: int = 21  # a certificate that ends sooner is a finding
 

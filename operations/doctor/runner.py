@@ -36,12 +36,13 @@ def examine(
     for item in running:
         if progress is not None:
             progress(f"asking: {item.check.question}")
-        left = item.check.timeout_seconds - (clock.monotonic() - item.began)
+        limit = patient.options.timeout_seconds or item.check.timeout_seconds
+        left = limit - (clock.monotonic() - item.began)
         item.thread.join(max(0.0, left))
         if item.answers:
             answer, seconds = item.answers[0]
         else:
-            answer, seconds = _gave_up(item.check), clock.monotonic() - item.began
+            answer, seconds = _gave_up(limit), clock.monotonic() - item.began
         findings.append(Finding(check=item.check, answer=answer, seconds=seconds))
     return findings
 
@@ -75,9 +76,10 @@ def answer_of(check: Check, patient: Patient) -> Answer:
         )
 
 
-def _gave_up(check: Check) -> Answer:
+def _gave_up(limit_seconds: float) -> Answer:
     return failed(
-        f"no answer within {check.timeout_seconds:g} s",
+        f"no answer within {limit_seconds:g} s",
         cause="what was asked hangs: a network that drops packets, or a server that is stuck",
-        next_step="Look at the other findings first; then ask by hand, from nearer to it.",
+        next_step="Look at the other findings first; then ask by hand, from nearer to it. On a "
+        "slow machine or line: --timeout SECONDS.",
     )

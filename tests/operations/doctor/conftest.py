@@ -87,7 +87,9 @@ def examine(operate: Operate, monkeypatch: pytest.MonkeyPatch) -> Examine:
 
         monkeypatch.setattr(place_module, "read_stack", read_stack)
         monkeypatch.setattr(place_module, "read_settings", read_settings)
-        return Pass(operate("doctor", "--stack", "test", "--json", *argv, environ=environ))
+        # A busy machine is no finding of a test.
+        patience = ("--json", "--timeout", "300")
+        return Pass(operate("doctor", "--stack", "test", *patience, *argv, environ=environ))
 
     return run
 

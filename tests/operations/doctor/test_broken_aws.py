@@ -98,7 +98,11 @@ class TestUntouched:
     """The stack as it was deployed has no finding, read through the engine and not by the test."""
 
     def test_no_finding(self, deployed: Deployed, operate: Operate) -> None:
-        found = Pass(operate("doctor", "--stack", "dev", "--json", environ=deployed.environ))
+        found = Pass(
+            operate(
+                "doctor", "--stack", "dev", "--json", "--timeout", "300", environ=deployed.environ
+            )
+        )
         assert failures(found) == []
         passed = {name for name, item in found.records.items() if item["status"] == "passed"}
         assert passed >= {

@@ -177,7 +177,7 @@ class TestFile:
 class TestArguments:
     """Numbers are numbers."""
 
-    @pytest.mark.parametrize("word", ["--log-minutes", "--certificate-days"])
+    @pytest.mark.parametrize("word", ["--log-minutes", "--certificate-days", "--timeout"])
     def test_refused(self, operate: Operate, word: str) -> None:
         ran = operate("doctor", "--url", "http://127.0.0.1:1", word, "soon")
         assert ran.code == 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from operations.doctor.check import Answer, Check, Finding, NotRun, failed, passed
 from operations.doctor.diagnosis import in_order
 from operations.doctor.once import Once
-from operations.doctor.patient import Patient
+from operations.doctor.patient import Options, Patient
 from operations.doctor.report import DoctorReport
 from operations.doctor.runner import examine
 from operations.place import Place
@@ -86,6 +86,20 @@ class TestOnePass:
         assert found[0].answer.status == "failed"
         assert found[0].answer.evidence == "no answer within 0.05 s"
         assert found[1].answer.status == "passed"
+
+    def test_how_long_is_a_choice(self) -> None:
+        released = threading.Event()
+        check = Check(
+            name="slow",
+            question="?",
+            ask=lambda _: passed("after all") if released.wait(60) else passed("too late"),
+            timeout_seconds=0.01,
+        )
+        threading.Timer(0.1, released.set).start()
+        place = Place(stack=None, url="http://127.0.0.1:1", environ={})
+        patient = Patient(place=place, options=Options(timeout_seconds=60))
+        (found,) = examine(patient, [check])
+        assert found.answer == passed("after all")
 
 
 class TestOrder:
