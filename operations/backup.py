@@ -102,7 +102,7 @@ def make_backup(
     binaries = postgres_directory(request.access.postgres_bin_dir)
     login = login_of(place, request.access)
     source = open_store(platform.artifact_root, place.environ, setting="output artifactRoot")
-    destination = open_store(request.to, place.environ, setting="--to")
+    destination = open_store(request.to, place.environ, setting="--to", unfinished_too=True)
     _refuse_inside(source, destination)
     _refuse_second_database(place)
     stack = str(place.stack)

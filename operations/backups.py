@@ -129,7 +129,7 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
     Raises:
         CouldNotLook: the place cannot be read, or the key is another one's.
     """
-    store = open_store(arguments.source, place.environ, setting="--from")
+    store = open_store(arguments.source, place.environ, setting="--from", unfinished_too=True)
     stack = str(place.stack)
     if not arguments.verify:
         listed: list[Listed] = []

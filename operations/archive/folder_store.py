@@ -26,8 +26,11 @@ UNFINISHED = ".unfinished-"
 class FolderStore:
     """A folder, made when something is written to it."""
 
-    def __init__(self, folder: str, *, is_durable: bool = True) -> None:
+    def __init__(
+        self, folder: str, *, is_durable: bool = True, unfinished_too: bool = False
+    ) -> None:
         """Nothing is touched yet; what is not durable need not survive a power failure."""
+        self._unfinished_too = unfinished_too
         self._is_durable = is_durable
         self._root = Path(folder).expanduser().absolute()
         self.uri = str(self._root)
@@ -37,6 +40,8 @@ class FolderStore:
         inside = prefix.rpartition("/")[0]
         start = self._root / inside if inside else self._root
         for path, details in _walk(start):
+            if path.name.startswith(UNFINISHED) and not self._unfinished_too:
+                continue
             name = path.relative_to(self._root).as_posix()
             if name.startswith(prefix):
                 yield StoredObject(name=name, size_bytes=details.st_size, modified=details.st_mtime)
@@ -134,8 +139,6 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     except OSError as error:
         raise StoreProblem(f"{folder} cannot be listed ({error.strerror})") from None
     for entry in found:
-        if entry.name.startswith(UNFINISHED):
-            continue
         path = Path(entry.path)
         try:
             details = entry.stat(follow_symlinks=False)

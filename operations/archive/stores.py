@@ -67,8 +67,12 @@ class Store(Protocol):
         ...
 
 
-def open_store(uri: str, environ: Mapping[str, str], *, setting: str) -> Store:
+def open_store(
+    uri: str, environ: Mapping[str, str], *, setting: str, unfinished_too: bool = False
+) -> Store:
     """The store at an address; `setting` is where the address was given.
+
+    With `unfinished_too`, files that a killed process left half written are listed as well.
 
     Raises:
         CouldNotLook: no such kind of store.
@@ -85,7 +89,7 @@ def open_store(uri: str, environ: Mapping[str, str], *, setting: str) -> Store:
     if parts.scheme in ("", "file") and parts.path and not parts.netloc:
         from operations.archive.folder_store import FolderStore
 
-        return FolderStore(parts.path if parts.scheme else uri)
+        return FolderStore(parts.path if parts.scheme else uri, unfinished_too=unfinished_too)
     raise CouldNotLook(
         f"{setting} is {uri!r}, which is neither a path nor s3://bucket/prefix nor "
         "gs://bucket/prefix: give one of these"

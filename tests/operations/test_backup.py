@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +17,15 @@ import pytest
 
 from benchmarks.throwaway_postgres import ThrowawayPostgres, free_port
 from operations.archive import packs
-from operations.archive.folder_store import FolderStore
+from operations.archive.encryption import decrypted
+from operations.archive.folder_store import UNFINISHED, FolderStore
+from operations.archive.streams import pieces_of
 from operations.backup import BackupRequest, make_backup
 from smoke_tests.errors import CouldNotLook
-from tests.operations.backup_platform import METRICS, RUNS, VERSION, BackupPlatform
+from tests.operations.backup_platform import METRICS, PASSWORD, RUNS, VERSION, BackupPlatform
 from tests.operations.conftest import Operate
+
+ROOT = Path(__file__).resolve().parents[2]
 
 NAME = re.compile(r"local-\d{8}T\d{9}Z-[0-9a-f]{4}")
 
@@ -141,6 +150,43 @@ class TestWholeOrNothing:
             f"error: {platform.destination} has no complete backup of the stack local"
         )
 
+    def test_killed_while_it_writes(self, platform: BackupPlatform, tmp_path: Path) -> None:
+        """Nothing of it counts, and the first rotation a day later takes it away."""
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for name in ("pg_dump", "pg_restore", "psql"):
+            (programs / name).write_text(
+                f"#!/bin/sh\nhead -c 100000 /dev/zero\necho $$ > {tmp_path}/pid\nexec sleep 600\n"
+            )
+            (programs / name).chmod(0o755)
+        command = ["-m", "operations", "backup", "--stack", "local"]
+        command += ["--to", str(platform.destination), "--postgres-bin-dir", str(programs)]
+        backup = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**platform.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            assert backup.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        backup.kill()
+        backup.wait()
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        (left,) = platform.backups
+        (file,) = left.iterdir()
+        assert file.name.startswith(UNFINISHED)
+
+        listed = platform.operate("backups", "--from", str(platform.destination))
+        assert listed.code == 1
+        assert "has no seal.json: it is no backup" in listed.out
+        assert platform.make(keep=1).removed == ()
+        os.utime(file, (1, 1))
+        assert platform.make(keep=5).removed == (left.name,)
+        assert left not in platform.backups
+
     def test_artifacts_deleted_meanwhile(
         self, platform: BackupPlatform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -258,6 +304,49 @@ class TestRotation:
         assert platform.make(keep=1).removed == ()
         monkeypatch.setattr(rotation, "_UNFINISHED_SECONDS", -1)
         assert unfinished in platform.make(keep=1).removed
+
+
+class TestSecrets:
+    """The database's password is in no argument and in no file; programs get it by environment."""
+
+    def test_what_pg_dump_is_given(self, platform: BackupPlatform, tmp_path: Path) -> None:
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for name in ("pg_dump", "pg_restore", "psql"):
+            (programs / name).write_text(
+                f"#!{sys.executable}\nimport json, os, sys\n"
+                f"json.dump([sys.argv, dict(os.environ)], open({str(tmp_path / 'call')!r}, 'w'))\n"
+                "print(f'password is {os.environ[\"PGPASSWORD\"]}: error', file=sys.stderr)\n"
+                "sys.exit(1)\n"
+            )
+            (programs / name).chmod(0o755)
+        ran = platform.back_up(
+            "--postgres-bin-dir",
+            str(programs),
+            PGHOST="another.example.com",
+            PGOPTIONS="-c x=y",
+            PGSSLROOTCERT="/certificates",
+        )
+        assert ran.err == (
+            "error: pg_dump could not dump the database: password is [secret]: error\n"
+        )
+        words, environment = json.loads((tmp_path / "call").read_text())
+        assert not any(PASSWORD in word for word in words)
+        assert environment["PGPASSWORD"] == PASSWORD
+        assert environment["PGHOST"] == "127.0.0.1"
+        assert environment["PGSSLROOTCERT"] == "/certificates"
+        assert "PGOPTIONS" not in environment
+
+    def test_nothing_secret_is_written(self, platform: BackupPlatform) -> None:
+        name = platform.make().name
+        seal = (platform.destination / name / "seal.json").read_bytes()
+        file = FolderStore(str(platform.destination)).open(f"{name}/manifest.jsonl.age")
+        with file as opened, decrypted(opened, platform.identities, name="it") as stream:
+            manifest = b"".join(pieces_of(stream))
+        assert b"weights.bin" in manifest
+        for text in (seal, manifest):
+            assert PASSWORD.encode() not in text
+            assert platform.secret_key.encode() not in text
 
 
 class TestRefusals:
