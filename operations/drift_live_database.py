@@ -96,7 +96,7 @@ def expected_parameters(sight: Sight) -> dict[str, str]:
             expected |= _named(state.at("settings.databaseFlags"))
     for _, state in sight.deployed("pulumi-python:dynamic/local:Postgres"):
         given = as_document(state.at("parameters")) or {}
-        expected |= {name: shown(value) for name, value in given.items()}
+        expected |= {name: _value(value) for name, value in given.items()}
     return expected
 
 
@@ -117,4 +117,9 @@ def _named(items: object) -> dict[str, str]:
     if not isinstance(items, list):
         return {}
     pairs = cast("list[dict[str, Any]]", items)
-    return {str(item["name"]): shown(item.get("value")) for item in pairs if "name" in item}
+    return {str(item["name"]): _value(item.get("value")) for item in pairs if "name" in item}
+
+
+def _value(value: object) -> str:
+    """A setting's value whole: what is shown may be cut short, no comparison."""
+    return value if isinstance(value, str) else shown(value)

@@ -44,8 +44,7 @@ def look(sight: Sight) -> Seen | None:
         workers = len(processes) - 1
     except psutil.Error as error:
         raise NotVisible(f"the server's process cannot be read ({type(error).__name__})") from None
-    given = as_document(state.at("environment")) or {}
-    expected = {name: shown(value) for name, value in given.items()}
+    expected = expected_environment(state)
     differences = differing(expected, {name: found.get(name) for name in expected})
     wanted = _option(state, "--workers")
     if wanted is not None and wanted != str(workers):
@@ -54,6 +53,14 @@ def look(sight: Sight) -> Seen | None:
         looked_at=f"{workers} workers, {len(expected)} variables of process {first.pid}",
         findings=tuple(finding(LOOK, step.name, differences, kind="process", identity=state.id)),
     )
+
+
+def expected_environment(state: State) -> dict[str, str]:
+    """The variables as they were deployed, whole: what is shown may be cut short, no comparison."""
+    given = as_document(state.at("environment")) or {}
+    return {
+        name: value if isinstance(value, str) else shown(value) for name, value in given.items()
+    }
 
 
 def _serving(state: State) -> list[psutil.Process]:

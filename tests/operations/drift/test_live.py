@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from operations.drift_live_process import expected_environment
+from operations.engine_steps import State
 from tests.operations.conftest import Operate
 from tests.operations.drift.conftest import (
     Live,
 )
+
+
+class TestWholeValues:
+    """A long value, an empty one and one with spaces are compared as they are."""
+
+    def test_environment(self) -> None:
+        values = {
+            "HOSTS": ",".join(f"host{n}.example.com" for n in range(40)),
+            "NONE": "",
+            "S": "a  b",
+        }
+        state = State(
+            id="x",
+            inputs={"environment": values},
+            outputs={},
+            parent="",
+            protect=False,
+            retained=False,
+        )
+        assert expected_environment(state) == values
 
 
 class TestWhatCannotBeSeen:
