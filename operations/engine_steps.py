@@ -32,6 +32,10 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 ENGINE_SECONDS = 1800.0
 """A refresh asks a cloud once for each resource; a throttled account takes its time."""
 
+LONGEST = 160
+BEFORE = 40
+"""Characters that a value is shown with, and those before two values part."""
+
 ABSENT: object = object()
 """A path that leads nowhere, which is something else than null."""
 
@@ -172,17 +176,32 @@ def follow(properties: object, path: str) -> object:
     return value
 
 
-def shown(value: object, longest: int = 160) -> str:
+def shown(value: object, longest: int = LONGEST) -> str:
     """A value as a reader meets it: JSON, in one line, no longer than needed."""
+    return _cut(_text(value), 0, longest)
+
+
+def shown_pair(before: object, after: object, longest: int = LONGEST) -> tuple[str, str]:
+    """Two values; where both are long and begin alike, from shortly before they part."""
+    old, new = _text(before), _text(after)
+    pairs = zip(old, new, strict=False)
+    parts = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
+    start = max(0, parts - BEFORE) if parts >= longest - BEFORE else 0
+    return _cut(old, start, longest), _cut(new, start, longest)
+
+
+def _cut(text: str, start: int, longest: int) -> str:
+    text = f"…{text[start:]}" if start else text
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _text(value: object) -> str:
     if value is ABSENT or value is None:
         return "nothing"
     if value == UNKNOWN:
         return "known after deployment"
     text = value if isinstance(value, str) else json.dumps(_whole(value), ensure_ascii=False)
-    text = " ".join(text.split())
-    if not text:
-        return "empty"
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return " ".join(text.split()) or "empty"
 
 
 def _whole(value: object) -> object:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from operations.engine_steps import ABSENT, State, Step, shown
+from operations.engine_steps import ABSENT, State, Step, shown, shown_pair
 from smoke_tests.json_document import as_document
 
 VALUES = frozenset({"name", "value", "valueSource", "valueFrom", "applyMethod"})
@@ -51,10 +51,9 @@ def differences(step: Step, paths: tuple[str, ...]) -> tuple[Changed, ...]:
 def _values(step: Step, path: str) -> tuple[str, str]:
     first = step.changed.get(path, True)
     before, after = (
-        shown(state.at(path, inputs_first=first)) if state else "nothing"
-        for state in (step.old, step.new)
+        state.at(path, inputs_first=first) if state else ABSENT for state in (step.old, step.new)
     )
-    return before, after
+    return shown_pair(before, after)
 
 
 def _named_list(step: Step, path: str) -> str | None:

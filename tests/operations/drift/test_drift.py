@@ -11,7 +11,7 @@ import pytest
 
 from operations.drift_findings import Difference, Finding, Suspect, merged, read_drift
 from operations.drift_severity import VOLATILE, is_volatile
-from operations.engine_steps import ABSENT, UNKNOWN, follow, shown
+from operations.engine_steps import ABSENT, UNKNOWN, follow, shown, shown_pair
 from tests.operations.conftest import Operate, Ran
 from tests.operations.engine_stand_in import RecordedEngine, step
 
@@ -96,6 +96,26 @@ class TestResources:
         assert found[0]["differences"] == [
             {"property": "secretString", "expected": "a secret", "found": "another one"}
         ]
+
+    def test_long_values_show_where_they_part(self, drift: Drift) -> None:
+        """Two policies of a kilobyte, of which the last word differs."""
+        long = "x" * 1000
+        changed = step(
+            "update",
+            "aws:iam/rolePolicy:RolePolicy",
+            "policy",
+            before={"policy": f"{long} Deny"},
+            after={"policy": f"{long} Allow"},
+            changed=["policy"],
+        )
+        (found,) = drift.finds(changed)
+        (difference,) = found["differences"]
+        assert difference["expected"] == f"…{'x' * 39} Deny"
+        assert difference["found"] == f"…{'x' * 39} Allow"
+
+    def test_a_value_that_grew_at_its_end(self) -> None:
+        before, after = shown_pair("x" * 300, "x" * 300 + "y")
+        assert (before, after) == (f"…{'x' * 40}", f"…{'x' * 40}y")
 
     def test_a_variable_has_a_name(self, drift: Drift) -> None:
         def variables(pool: str) -> dict[str, Any]:
