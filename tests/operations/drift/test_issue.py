@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from operations.drift_findings import Difference, Drift, Finding, Look
 from operations.drift_issue_text import Mark, read_mark
+from operations.drift_report import code
 from tests.operations.conftest import Operate, Ran
 from tests.operations.github_stand_in import TOKEN, StandIn, github
 
@@ -302,6 +306,24 @@ class TestText:
         mark = Mark(stack="dev", fingerprint="f", keys=("--> <b>", "{}", '"'))
         assert mark.comment().count("-->") == 1
         assert read_mark(f"text\n{mark.comment()}\nmore") == mark
+
+    @given(st.text(), st.lists(st.text(), max_size=4), st.text())
+    def test_a_mark_is_read_back(self, stack: str, keys: list[str], before: str) -> None:
+        mark = Mark(stack=stack, fingerprint="f", keys=tuple(keys))
+        assert mark.comment().count("--") == 2
+        assert read_mark(f"{before}\n{mark.comment()}") == mark
+
+    @given(st.text())
+    def test_a_code_span_ends_where_it_should(self, text: str) -> None:
+        """One line, no cell of a table begins in it, and no run of backticks inside closes it."""
+        span = code(text)
+        assert "\n" not in span
+        assert not re.search(r"(?<!\\)\|", span)
+        if span:
+            fence = re.match(r"`+", span)
+            assert fence is not None
+            inside = span[len(fence[0]) : -len(fence[0])]
+            assert fence[0] not in re.findall(r"`+", inside)
 
     @pytest.mark.parametrize("body", ["", "<!-- mlflow-platform-drift {} -->", "<!-- other -->"])
     def test_no_mark(self, body: str) -> None:
