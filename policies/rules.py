@@ -8,6 +8,7 @@ from policies import (
     deletion_protection,
     encryption,
     ownership,
+    pod_exposure,
     public_exposure,
     tls,
     warm_servers,
@@ -17,6 +18,7 @@ from policies.rule import Rule
 RULES: tuple[Rule, ...] = (
     *encryption.RULES,
     *public_exposure.RULES,
+    *pod_exposure.RULES,
     *tls.RULES,
     *backups.RULES,
     *deletion_protection.RULES,
