@@ -105,7 +105,12 @@ class DrillPostgres:
                 *(f"--inh-caps={kept}", f"--ambient-caps={kept}", "--no-new-privs", "--"),
             )
             if _can(prefix, "test", "-x", str(self._binaries / "postgres")) and _can(
-                prefix, "test", "-w", str(self._folder)
+                # It owns the folder; whether it gets there is the question. (`test -w` says no to
+                # what that one right allows.)
+                prefix,
+                "test",
+                "-e",
+                f"{self._folder}/.",
             ):
                 return prefix
         raise CouldNotLook(

@@ -163,6 +163,9 @@ def _damaged(name: str) -> str:
     return f"{name} is damaged: bytes were changed or are missing, so it cannot be decrypted"
 
 
+_PATIENCE_SECONDS = 60
+
+
 class _Pumped:
     """A stream made by a thread that reads `source` and writes into a pipe."""
 
@@ -179,10 +182,11 @@ class _Pumped:
         self._thread.start()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        # A thread that still writes gets an error from the closed pipe, and ends.
+    def __exit__(self, kind: type[BaseException] | None, *_more: object) -> None:
+        # A thread that still writes gets an error from the closed pipe, and ends. One that waits
+        # for a source (a stuck pg_dump) ends with the source, which is closed after this.
         self._reading.close()
-        self._thread.join()
+        self._thread.join(timeout=_PATIENCE_SECONDS if kind is None else 0.2)
 
     def read(self, size: int, /) -> bytes:
         piece = self._reading.read(size)

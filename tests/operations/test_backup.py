@@ -150,8 +150,8 @@ class TestWholeOrNothing:
             f"error: {platform.destination} has no complete backup of the stack local"
         )
 
-    def test_killed_while_it_writes(self, platform: BackupPlatform, tmp_path: Path) -> None:
-        """Nothing of it counts, and the first rotation a day later takes it away."""
+    def stuck(self, platform: BackupPlatform, tmp_path: Path) -> subprocess.Popen[str]:
+        """A backup whose pg_dump has written a little and hangs; its process id is in `pid`."""
         programs = tmp_path / "programs"
         programs.mkdir()
         for name in ("pg_dump", "pg_restore", "psql"):
@@ -165,15 +165,31 @@ class TestWholeOrNothing:
             [sys.executable, *command],
             cwd=ROOT,
             env={**platform.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         deadline = time.monotonic() + 60
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
             assert backup.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        return backup
+
+    def test_told_to_end(self, platform: BackupPlatform, tmp_path: Path) -> None:
+        """A job's deadline ends it as Ctrl-C does, pg_dump included, even where that hangs."""
+        backup = self.stuck(platform, tmp_path)
+        backup.terminate()
+        _, said = backup.communicate(timeout=60)
+        assert (backup.returncode, said) == (2, "Interrupted: the command did not finish.\n")
+        assert platform.backups == []
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+
+    def test_killed_while_it_writes(self, platform: BackupPlatform, tmp_path: Path) -> None:
+        """Nothing of it counts, and the first rotation a day later takes it away."""
+        backup = self.stuck(platform, tmp_path)
         backup.kill()
-        backup.wait()
+        backup.communicate()
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
         (left,) = platform.backups
         (file,) = left.iterdir()

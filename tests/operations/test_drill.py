@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.throwaway_postgres import ThrowawayPostgres
+from operations.archive.postgres_tools import postgres_directory
+from operations.database_login import NotReachable
 from operations.drill import Drill
+from operations.drill_postgres import DrillPostgres
+from smoke_tests.errors import CouldNotLook
+from smoke_tests.masking import Masker
 from tests.operations.backup_platform import METRICS, RUNS, VERSION, BackupPlatform
 from tests.operations.conftest import Operate
 
@@ -139,6 +144,31 @@ class TestNamesDifferences:
         ran = platform.operate("drill", "--from", str(platform.destination))
         assert ran.code == 1
         assert "  the copy has no table later\n" in ran.out
+
+
+class TestPostgresOfItsOwn:
+    """It holds a copy of everything: nobody else reaches it, and it does not outlive the drill."""
+
+    def test_no_network_and_gone_afterwards(self, tmp_path: Path) -> None:
+        folder = tmp_path / "cluster"
+        folder.mkdir()
+        with DrillPostgres(postgres_directory(None), folder, Masker()) as postgres:
+            with postgres.login.connect() as connection:
+                assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+                assert connection.execute("SHOW log_statement").fetchone() == ("none",)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            assert list(folder.glob(".s.PGSQL.*")) != []
+        assert list(folder.glob(".s.PGSQL.*")) == []
+        assert not (folder / "data" / "postmaster.pid").exists()
+        with pytest.raises(NotReachable):
+            postgres.login.connect()
+
+    def test_programs_without_a_server(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(CouldNotLook, match="has no initdb: give the directory of a whole"),
+            DrillPostgres(tmp_path, tmp_path, Masker()),
+        ):
+            pass
 
 
 class TestRefusals:
