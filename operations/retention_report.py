@@ -84,11 +84,11 @@ class RetentionReport:
             yield Line(f"{len(self.archived):,} archived and read back, {weighed(size)}")
         missing = len(self.selection.go) - len(self.gone)
         yield Line(
-            f"{len(self.gone):,} runs deleted for good, with their artifacts",
+            f"{counted(len(self.gone), 'run')} deleted for good, with artifacts",
             "red" if missing or self.left else "green",
         )
         if missing:
-            yield Line(f"{missing:,} runs that were to go are still there: run it again", "red")
+            yield Line(f"still there: {counted(missing, 'run')} that had to go: do it again", "red")
         if self.left:
             yield Line(f"files still there: {', '.join(self.left[:SHOWN])}", "red")
 
@@ -101,7 +101,7 @@ class RetentionReport:
         )
         for run in go[:SHOWN]:
             state = "deleted by somebody" if run.deleted else run.status.lower()
-            models = f", {len(run.models)} models" if run.models else ""
+            models = f", {counted(len(run.models), 'model')}" if run.models else ""
             yield (
                 f"  {run.run_id}  {_day(run.last_moment)}  {state:<20}"
                 f"{_shown(self.weights[run.run_id]):>24}{models}  {run.experiment}/{run.name}"
@@ -112,8 +112,9 @@ class RetentionReport:
         files = sum(weight.files for weight in self._known)
         models = sum(len(run.models) for run in go)
         yield (
-            f"{len(go):,} runs go with {models:,} logged models, {files:,} files, "
-            f"{weighed(self._bytes)}; {len(kept):,} old ones stay"
+            f"{counted(len(go), 'run')} to go, with {counted(models, 'logged model')}, "
+            f"{counted(files, 'file')}, {weighed(self._bytes)}; {counted(len(kept), 'old one')} to "
+            "stay"
         )
 
     def _run(self, run: Run) -> dict[str, object]:
@@ -147,9 +148,14 @@ def _kept(kept: tuple[Kept, ...]) -> Iterator[str]:
 
 
 def _shown(weight: Weight | None) -> str:
-    return (
-        "elsewhere" if weight is None else f"{weight.files:,} files, {weighed(weight.size_bytes)}"
-    )
+    if weight is None:
+        return "elsewhere"
+    return f"{counted(weight.files, 'file')}, {weighed(weight.size_bytes)}"
+
+
+def counted(number: int, word: str) -> str:
+    """`1 run`, `1,200 runs`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def weighed(size: int) -> str:

@@ -46,7 +46,7 @@ class UpgradePlan:
         yield "  If 2, 3, 4 or 5 fails, database and artifacts go back to the backup of 1."
         if self.connections:
             yield (
-                f"  {self.connections} connections are open in the database: what is logged after "
+                f"  connections open in the database: {self.connections}; what is logged after "
                 "the backup is lost if it has to go back; stop the clients"
             )
 

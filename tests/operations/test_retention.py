@@ -231,11 +231,11 @@ class TestDryRun:
         assert ran.out.splitlines() == [
             f"Runs of stack local older than 90 days (last active before {before}):",
             (
-                f"  {old}  {day}  finished                       2 files, 45 B, 1 models  "
+                f"  {old}  {day}  finished                       2 files, 45 B, 1 model  "
                 f"{experiment}/100 days"
             ),
             f"  {registered}  stays: version 1 of model {name}",
-            "1 runs go with 1 logged models, 2 files, 45 B; 1 old ones stay",
+            "1 run to go, with 1 logged model, 2 files, 45 B; 1 old one to stay",
             (
                 "Nothing was changed. To do it: python -m operations retention --stack local "
                 "--days 90 --confirm local"
@@ -252,7 +252,9 @@ class TestDryRun:
         local.run(1)
         ran = local.retention()
         assert ran.code == 0
-        assert ran.out.endswith("0 runs go with 0 logged models, 0 files, 0 B; 0 old ones stay\n")
+        assert ran.out.endswith(
+            "0 runs to go, with 0 logged models, 0 files, 0 B; 0 old ones to stay\n"
+        )
 
 
 class TestKept:
@@ -297,7 +299,7 @@ class TestDone:
 
         ran = local.retention("--confirm", "local")
         assert ran.code == 0, ran.err
-        assert ran.out.endswith("1 runs deleted for good, with their artifacts\n")
+        assert ran.out.endswith("1 run deleted for good, with artifacts\n")
         assert local.runs == {young, kept, somebodys}
         root = Path(local.artifact_root)
         assert list(root.rglob(f"*{old}*/**/notes.txt")) == []
