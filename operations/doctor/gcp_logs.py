@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from operations.doctor.check import NotRun
 from operations.doctor.gcp_account import asking_google
+from operations.doctor.log_lines import Logs
 from operations.doctor.patient import Patient
 
 LINES = 1000
 
 
-def cloud_logs(patient: Patient) -> Mapping[str, str]:
+def cloud_logs(patient: Patient) -> Logs:
     """The service's lines by its name, oldest first.
 
     Raises:
@@ -41,7 +41,7 @@ def cloud_logs(patient: Patient) -> Mapping[str, str]:
             },
         )
     lines = [_line(entry) for entry in reversed((answer or {}).get("entries") or [])]
-    return {name: "\n".join(lines)}
+    return Logs({name: "\n".join(lines)})
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -6,19 +6,18 @@ container that was restarted what it said before it ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from operations.doctor.check import NotRun
 from operations.doctor.kubernetes_access import asking
 from operations.doctor.kubernetes_api import Refused, in_namespace
+from operations.doctor.log_lines import Logs
 from operations.doctor.patient import Patient
 
 LINES = "2000"
 MOST_PODS = 6
 
 
-def pod_logs(patient: Patient) -> Mapping[str, str]:
-    """Texts by the name of the pod.
+def pod_logs(patient: Patient) -> Logs:
+    """The pods' logs, by their names.
 
     Raises:
         NotRun: there is no pod, or none shows its log.
@@ -44,4 +43,4 @@ def pod_logs(patient: Patient) -> Mapping[str, str]:
                     reasons.append(patient.foreign(str(refusal)))
     if not texts:
         raise NotRun(reasons[0] if reasons else "there is no pod of the server's to ask")
-    return texts
+    return Logs(texts, tuple(reasons))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _MOMENT = re.compile(
@@ -29,6 +29,22 @@ class LogLine:
         """Whether it is a traceback's quotation of source: `raise TimeoutError(…)` is no error."""
         match = _MOMENT.match(self.text)
         return self.text[match.end() if match else 0 :].startswith("    ")
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """What was read, and why more was not."""
+
+    texts: Mapping[str, str]  # by where they are from
+    reasons: tuple[str, ...] = ()  # of what could not be read
+
+    def named(self, *, database: bool) -> list[str]:
+        """The sources that are PostgreSQL's own, or those that are not."""
+        return [name for name in self.texts if name.lower().startswith("postgresql") is database]
+
+    def lines(self) -> list[LogLine]:
+        """All lines of all sources."""
+        return [line for name, text in self.texts.items() for line in parsed(name, text)]
 
 
 def parsed(source: str, text: str) -> Iterator[LogLine]:

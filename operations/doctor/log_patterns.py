@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operations.doctor.check import Answer, Check, counted, failed, passed
+from operations.doctor.check import Answer, Check, NotRun, counted, failed, passed
 from operations.doctor.log_lines import LogLine, since
 from operations.doctor.log_sources import read_logs
 from operations.doctor.patient import Patient
@@ -31,6 +30,7 @@ class Pattern:
     next_step: str
     explained_by: tuple[str, ...]
     unless: re.Pattern[str] | None = None  # lines that another pattern explains better
+    database: bool | None = False  # whether PostgreSQL writes it; None: it or the server
 
 
 _QUEUE_POOL = re.compile(r"QueuePool limit of size")
@@ -94,6 +94,7 @@ PATTERNS = (
         "a disk is full or memory ran out",
         "Free or add storage (`df -h`); compare the server's memory with its settings.",
         ("machine.disk", "kubernetes.pods", "aws.storage", "gcp.storage"),
+        database=None,
     ),
     Pattern(
         "logs.database_fatal",
@@ -111,19 +112,30 @@ PATTERNS = (
             "machine.disk",
             "database.connections",
         ),
+        database=True,
     ),
 )
 
 
 def look_for(pattern: Pattern, patient: Patient) -> Answer:
     """Whether the words stand in the logs of the last minutes."""
-    sources = read_logs(patient)
+    logs = read_logs(patient)
+    names = [
+        name
+        for database in (True, False)
+        if pattern.database in (database, None)
+        for name in logs.named(database=database)
+    ]
+    if not names:
+        whose = "PostgreSQL's" if pattern.database else "the server's"
+        reasons = "; ".join(logs.reasons)
+        raise NotRun(f"{whose} log is not to be had here" + (f": {reasons}" if reasons else ""))
     minutes = patient.options.log_minutes
     now = datetime.datetime.fromtimestamp(patient.place.clock.epoch(), datetime.UTC)
-    recent = since(sources, now - datetime.timedelta(minutes=minutes))
-    found = [line for line in recent if _speaks_of(pattern, line)]
+    recent = since(logs.lines(), now - datetime.timedelta(minutes=minutes))
+    found = [line for line in recent if line.source in names and _speaks_of(pattern, line)]
     if not found:
-        return passed(f"not in {_names(recent) or 'a line'} of the last {minutes} min")
+        return passed(f"not in {', '.join(names)} of the last {minutes} min")
     last = found[-1]
     when = f"{last.moment:%H:%M:%S} UTC" if last.moment else "at an unknown time"
     return failed(
@@ -138,10 +150,6 @@ def _speaks_of(pattern: Pattern, line: LogLine) -> bool:
     if line.is_code or not pattern.words.search(line.text) or _OURS.search(line.text):
         return False
     return pattern.unless is None or not pattern.unless.search(line.text)
-
-
-def _names(lines: Sequence[LogLine]) -> str:
-    return ", ".join(dict.fromkeys(line.source for line in lines))
 
 
 def _check(pattern: Pattern) -> Check:

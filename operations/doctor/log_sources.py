@@ -1,26 +1,26 @@
 """Where a platform's logs are, and their last lines.
 
-Owns the choice: files on this machine, pods of a cluster, Cloud Logging. Only the end of a log is
+Owns the choice: files on this machine, pods and CloudWatch, Cloud Logging. Only the end of a log is
 read, and only once for all patterns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from operations.doctor.check import NotRun
-from operations.doctor.log_lines import LogLine, parsed
+from operations.doctor.log_lines import Logs
 from operations.doctor.patient import Patient
 
 READ_BYTES = 512 * 1024
 TAIL_LINES = 200
 
-_LogReader = Callable[[Patient], Mapping[str, str]]
+_LogReader = Callable[[Patient], Logs]
 
 
-def read_logs(patient: Patient) -> list[LogLine]:
-    """Lines of all logs of the platform.
+def read_logs(patient: Patient) -> Logs:
+    """All logs of the platform that can be read from here.
 
     Raises:
         NotRun: there are none that can be read from here.
@@ -28,12 +28,12 @@ def read_logs(patient: Patient) -> list[LogLine]:
     return patient.once("logs", lambda: _read(patient))
 
 
-def _read(patient: Patient) -> list[LogLine]:
-    texts = _reader(patient)(patient)
-    for name, text in texts.items():
+def _read(patient: Patient) -> Logs:
+    found = _reader(patient)(patient)
+    for name, text in found.texts.items():
         tail = "\n".join(text.splitlines()[-TAIL_LINES:])
         patient.exhibits.add(f"logs/{name.replace('/', '_')}.txt", tail)
-    return [line for name, text in texts.items() for line in parsed(name, text)]
+    return found
 
 
 def _reader(patient: Patient) -> _LogReader:
@@ -41,9 +41,9 @@ def _reader(patient: Patient) -> _LogReader:
     if outputs.log_directory:
         return _files
     if outputs.target == "aws":
-        from operations.doctor.kubernetes_logs import pod_logs
+        from operations.doctor.aws_logs import logs_on_aws
 
-        return pod_logs
+        return logs_on_aws
     if outputs.target == "gcp":
         from operations.doctor.gcp_logs import cloud_logs
 
@@ -51,7 +51,7 @@ def _reader(patient: Patient) -> _LogReader:
     raise NotRun("the stack exports no logDirectory")
 
 
-def _files(patient: Patient) -> Mapping[str, str]:
+def _files(patient: Patient) -> Logs:
     folder = Path(patient.outputs.log_directory or "")
     if not folder.is_dir():
         raise NotRun(f"{folder} is gone: the stack's logs are written there")
@@ -66,7 +66,7 @@ def _files(patient: Patient) -> Mapping[str, str]:
         raise NotRun(
             f"no log in {folder} can be read" + (f": {', '.join(refused)}" if refused else "")
         )
-    return texts
+    return Logs(texts, tuple(refused))
 
 
 def _end_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,6 +126,12 @@ class TestUntouched:
         assert "private network" in found.evidence("database.login")
         assert found.status("kubernetes.api") == "failed"
         assert found.evidence("kubernetes.pods").endswith("name a kubeconfig with --kubeconfig")
+        # PostgreSQL's log is in CloudWatch, the server's is where no cluster answers.
+        assert found.status("logs.database_fatal") == "passed"
+        assert found.status("logs.operational_error") == "not_run"
+        assert found.evidence("logs.operational_error").startswith(
+            "the server's log is not to be had here: EKS gives no usable certificate"
+        )
 
 
 class TestAccount:
@@ -490,6 +497,53 @@ class TestWay:
                 found = look()
         assert failures(found) == ["aws.alarms"]
         assert found.evidence("aws.alarms") == f"ringing: {first}"
+
+
+class TestLogs:
+    """What CloudWatch has of PostgreSQL and of the containers is read, where no cluster answers."""
+
+    def written(self, deployed: Deployed, group: str, message: str) -> None:
+        logs = deployed.client("logs")
+        stream = f"test-{time.monotonic_ns()}"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+
+    def test_postgresql(self, deployed: Deployed, look: Look) -> None:
+        group = f"/aws/rds/instance/{NAME}/postgresql"
+        refused = 'mlflow@mlflow:[7]:FATAL:  password authentication failed for user "mlflow"'
+        self.written(deployed, group, f"2026-11-21 18:03:04 UTC:10.0.0.1(5):{refused}")
+        try:
+            found = look()
+        finally:
+            streams = deployed.client("logs").describe_log_streams(logGroupName=group)
+            for item in streams["logStreams"]:
+                deployed.client("logs").delete_log_stream(
+                    logGroupName=group, logStreamName=item["logStreamName"]
+                )
+        assert failures(found) == ["logs.database_fatal"]
+        assert "in PostgreSQL in CloudWatch: " in found.evidence("logs.database_fatal")
+        assert "password authentication failed" in found.evidence("logs.database_fatal")
+
+    def test_containers(self, deployed: Deployed, look: Look) -> None:
+        logs = deployed.client("logs")
+        group = f"/aws/containerinsights/{deployed.outputs.cluster_name}/application"
+        logs.create_log_group(logGroupName=group)
+        ours, others = (
+            json.dumps({"log": text, "kubernetes": {"namespace_name": space}})
+            for text, space in (
+                ("botocore.exceptions.ClientError: AccessDenied", "mlflow"),
+                ("psycopg.OperationalError: of somebody else", "other"),
+            )
+        )
+        try:
+            for message in (ours, others):
+                self.written(deployed, group, message)
+            found = look()
+        finally:
+            logs.delete_log_group(logGroupName=group)
+        assert failures(found) == ["logs.client_error"]
+        assert "in containers in CloudWatch: " in found.evidence("logs.client_error")
 
 
 class TestFrontDoor:

@@ -216,7 +216,7 @@ class TestLogs:
             f"{PODS}/a/log": "2026-11-21T18:03:04Z fine",
             f"{PODS}/b/log": "2026-11-21T18:03:04Z sqlalchemy.exc.OperationalError: no",
         }
-        texts = pod_logs(patient(api.kubeconfig(tmp_path, token=TOKEN)))
+        texts = pod_logs(patient(api.kubeconfig(tmp_path, token=TOKEN))).texts
         assert texts == {
             "a": "2026-11-21T18:03:04Z fine",
             "b": "2026-11-21T18:03:04Z sqlalchemy.exc.OperationalError: no",
