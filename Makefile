@@ -121,13 +121,13 @@ drift: stack ## Compare the deployed stack with what really runs; fails when the
 .PHONY: policies
 policies: stack ## Hold what the stack would consist of against the rules (docs/policies.md)
 	@mkdir -p $(STATE)
-	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json || true
 	@python -m operations policies --stack $(STACK) --preview $(STATE)/preview.json
 
 .PHONY: cost
 cost: stack ## Estimate what the stack costs each month (COST_ARGS="--against dev")
 	@mkdir -p $(STATE)
-	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json
+	@$(ON_CLOUD) $(PULUMI) preview --stack $(STACK) $(CONFIG_FILE) --json --show-sames > $(STATE)/preview.json || true
 	@python -m operations cost --stack $(STACK) --preview $(STATE)/preview.json $(COST_ARGS)
 
 .PHONY: backup

@@ -15,7 +15,7 @@ from operations.cost_report import CostReport
 from operations.cost_warm_instances import warm_costs
 from operations.place import Place
 from operations.report import Report
-from operations.stack_preview import add_preview_argument, preview_in, read_preview
+from operations.stack_preview import add_preview_argument, read_whole_preview
 from policies.engine_documents import graph_of_preview
 from policies.resource_graph import ResourceGraph
 
@@ -51,11 +51,11 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
 def _against(arguments: argparse.Namespace, place: Place, prices: PriceList) -> Estimate | None:
     if arguments.against_preview is not None:
         name = arguments.against or Path(arguments.against_preview).stem
-        return estimate(graph_of_preview(preview_in(Path(arguments.against_preview)), name), prices)
+        return estimate(_graph(place, name, arguments.against_preview), prices)
     if arguments.against is not None:
         return estimate(_graph(place, arguments.against, None), prices)
     return None
 
 
 def _graph(place: Place, stack: str, file: str | None) -> ResourceGraph:
-    return graph_of_preview(read_preview(place, stack, file), stack)
+    return graph_of_preview(read_whole_preview(place, stack, file), stack)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from operations.place import Place
 from operations.report import ExitCode, Line, Report
-from operations.stack_preview import add_preview_argument, read_preview
+from operations.stack_preview import add_preview_argument, read_whole_preview
 from policies.engine_documents import graph_of_preview
 from policies.resource_graph import ResourceGraph
 from policies.rule import Finding, Rule, evaluate
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
         CouldNotLook: there is no preview to look at.
     """
     graph = graph_of_preview(
-        read_preview(place, arguments.stack, arguments.preview), arguments.stack
+        read_whole_preview(place, arguments.stack, arguments.preview), arguments.stack
     )
     return PoliciesReport(graph=graph, rules=RULES, findings=tuple(evaluate(graph, RULES)))
 

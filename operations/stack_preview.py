@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from operations.engine_steps import steps_of
 from operations.place import Place
 from smoke_tests.errors import CouldNotLook
 from smoke_tests.json_document import Document, parse_document
@@ -47,6 +48,22 @@ def read_preview(place: Place, stack: str, file: str | None) -> Document:
     )
 
 
+def read_whole_preview(place: Place, stack: str, file: str | None) -> Document:
+    """The preview of a stack, with every resource in it: half of one would look clean.
+
+    Raises:
+        CouldNotLook: there is none, or the engine could not end it.
+    """
+    preview = read_preview(place, stack, file)
+    problems = steps_of(preview).problems
+    if problems:
+        raise CouldNotLook(
+            f"the preview of {stack!r} failed ({place.masker.foreign(problems[0])}): mend that "
+            "first"
+        )
+    return preview
+
+
 def preview_in(path: Path) -> Document:
     """The preview in a file.
 
@@ -61,7 +78,7 @@ def preview_in(path: Path) -> Document:
             "`pulumi preview --json --show-sames`"
         ) from None
     document = parse_document(content)
-    if document is None or "steps" not in document:
+    if document is None or not {"steps", "diagnostics"} & document.keys():
         raise CouldNotLook(
             f"--preview is {str(path)!r}, and it holds no preview: write it with "
             "`pulumi preview --json --show-sames`"

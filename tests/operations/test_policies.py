@@ -76,6 +76,25 @@ class TestOutcome:
             "file or directory): write it with `pulumi preview --json --show-sames`\n"
         )
 
+    def test_a_preview_that_failed(self, operate: Operate, tmp_path: Path) -> None:
+        file = Path(preview(tmp_path, public=False))
+        document = json.loads(file.read_text())
+        document["diagnostics"] = [{"message": "no such region\n", "severity": "error"}]
+        for steps in (document["steps"], None):  # it failed on the way, or before the first one
+            if steps is None:
+                del document["steps"]
+            file.write_text(json.dumps(document))
+            self.refused(operate, str(file))
+
+    @staticmethod
+    def refused(operate: Operate, file: str) -> None:
+        for command in ("policies", "cost"):
+            ran = operate(command, "--stack", "trial", "--preview", file)
+            assert (ran.code, ran.out) == (2, "")
+            assert ran.err == (
+                "error: the preview of 'trial' failed (no such region): mend that first\n"
+            )
+
     def test_no_preview_in_it(self, operate: Operate, tmp_path: Path) -> None:
         file = tmp_path / "other.json"
         file.write_text("{}")
