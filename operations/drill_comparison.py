@@ -97,6 +97,15 @@ def compare_databases(
                 # The digest sees columns' order and types; rows as text did not differ.
                 compared.differ(f"table {table} holds the same rows in another form")
         yield compared
+    yield _compare_objects(platform.objects(), copy.objects())
+
+
+def _compare_objects(here: set[str], there: set[str]) -> Compared:
+    compared = Compared("indexes and other objects", len(here), len(there))
+    for name in sorted(here ^ there):
+        side = "the platform" if name in there else "the copy"
+        compared.differ(f"{name}: it is not in {side}")
+    return compared
 
 
 def compare_artifacts(

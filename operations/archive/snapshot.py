@@ -68,10 +68,35 @@ class Snapshot:
         rows = self.connection.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+            "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') "
             'ORDER BY c.relname COLLATE "C"',
             (self.schema,),
         )
         return [str(row[0]) for row in rows]
+
+    def objects(self) -> set[str]:
+        """What the schema has beside rows, by name: indexes, constraints, triggers, functions.
+
+        What an extension brought is not the platform's, and is in no dump.
+        """
+        rows = self.connection.execute(
+            "WITH schema AS (SELECT oid FROM pg_namespace WHERE nspname = %s), found AS ("
+            "SELECT c.oid, CASE relkind WHEN 'S' THEN 'sequence ' WHEN 'v' THEN 'view ' "
+            "WHEN 'm' THEN 'materialized view ' ELSE 'index ' END || relname AS name "
+            "FROM pg_class c, schema WHERE relnamespace = schema.oid "
+            "AND relkind IN ('i', 'I', 'S', 'v', 'm') "
+            "UNION ALL SELECT c.oid, 'constraint ' || conname FROM pg_constraint c, schema "
+            "WHERE connamespace = schema.oid "
+            "UNION ALL SELECT t.oid, 'trigger ' || tgname FROM pg_trigger t "
+            "JOIN pg_class r ON r.oid = tgrelid JOIN schema ON r.relnamespace = schema.oid "
+            "WHERE NOT tgisinternal "
+            "UNION ALL SELECT p.oid, 'function ' || proname FROM pg_proc p, schema "
+            "WHERE pronamespace = schema.oid) "
+            "SELECT name FROM found WHERE NOT EXISTS "
+            "(SELECT 1 FROM pg_depend d WHERE d.objid = found.oid AND d.deptype = 'e')",
+            (self.schema,),
+        )
+        return {str(row[0]) for row in rows}
 
     def content(self, table: str) -> TableContent:
         """Rows and digest of a table."""
@@ -185,6 +210,7 @@ def digest_query(schema: str, table: str) -> Any:
     from psycopg import sql
 
     return sql.SQL(
-        "SELECT count(*), coalesce(sum(('x' || left(encode(sha256(convert_to(t::text, 'UTF8')), "
-        "'hex'), 16))::bit(64)::bigint::numeric), 0)::text FROM {} AS t"
+        # An alias that is no column's name, or the column would be hashed.
+        "SELECT count(*), coalesce(sum(('x' || left(encode(sha256(convert_to(whole_row::text, "
+        "'UTF8')), 'hex'), 16))::bit(64)::bigint::numeric), 0)::text FROM {} AS whole_row"
     ).format(sql.Identifier(schema, table))

@@ -102,15 +102,6 @@ class Spool:
         """How many were there before the snapshot."""
         return int(self._rows.execute("SELECT count(*) FROM listed").fetchone()[0])
 
-    def not_listed(self) -> Iterator[Artifact]:
-        """Artifacts of the backup that no listing showed."""
-        yield from map(
-            _artifact,
-            self._rows.execute(
-                "SELECT * FROM artifact WHERE name NOT IN (SELECT name FROM listed) ORDER BY name"
-            ),
-        )
-
     def gone(self) -> Iterator[str]:
         """Names that were listed and that no artifact of the backup has."""
         for (name,) in self._rows.execute(

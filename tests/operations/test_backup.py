@@ -122,6 +122,37 @@ class TestWholeOrNothing:
         )
         assert platform.backups == []
 
+    def test_older_programs(self, platform: BackupPlatform, tmp_path: Path) -> None:
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for name in ("pg_dump", "pg_restore", "psql"):
+            (programs / name).write_text(
+                "#!/bin/sh\necho 'pg_dump: error: aborting because of server version "
+                "mismatch' >&2\n"
+                "exit 1\n"
+            )
+            (programs / name).chmod(0o755)
+        ran = platform.back_up("--postgres-bin-dir", str(programs))
+        assert ran.code == 2
+        assert ran.err == (
+            "error: pg_dump is older than the database's server (pg_dump: error: aborting because "
+            "of server version mismatch): give the programs of that version of PostgreSQL with "
+            "--postgres-bin-dir\n"
+        )
+
+    def test_what_an_extension_brought_is_not_ours(self, platform: BackupPlatform) -> None:
+        """Its tables and views are in no dump: a restore must not miss them."""
+        platform.query(
+            "CREATE TABLE of_extension (id int); "
+            "INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, "
+            "deptype) SELECT 'pg_class'::regclass, 'of_extension'::regclass, 0, "
+            "'pg_extension'::regclass, oid, 0, 'e' FROM pg_extension WHERE extname = 'plpgsql'"
+        )
+        made = platform.make()
+        assert "of_extension" not in {table.name for table in made.manifest.tables}
+        ran = platform.operate("drill", "--from", str(platform.destination), "--json")
+        assert (ran.code, ran.document["differences"]) == (0, 0)
+
     def test_interrupted_while_artifacts_are_copied(
         self, platform: BackupPlatform, monkeypatch: pytest.MonkeyPatch
     ) -> None:

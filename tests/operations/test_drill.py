@@ -126,6 +126,7 @@ class TestNamesDifferences:
         ran = platform.operate("drill", "--from", str(platform.destination), "--json")
         assert ran.code == 1
         found = {one["name"]: one["differences"] for one in ran.document["tables"]}
+        assert found.pop("indexes and other objects") == 0
         assert all(found.values())
         assert ran.document["differences"] == sum(found.values()) == len(changes) + 2
 
@@ -137,6 +138,19 @@ class TestNamesDifferences:
         assert ran.document["differences"] == 0
         assert ran.document["mlflow"]["opened"] is False
         assert ran.document["mlflow"]["said"].startswith("MLflow cannot use the copy: ")
+
+    def test_an_index_that_is_gone(self, platform: BackupPlatform) -> None:
+        platform.query("CREATE INDEX by_start ON runs (start_time)")
+        platform.make()
+        platform.query(
+            "DROP INDEX by_start; CREATE SEQUENCE anew; DROP TRIGGER guard ON alembic_version"
+        )
+        ran = platform.operate("drill", "--from", str(platform.destination))
+        assert ran.code == 1
+        assert "  index by_start: it is not in the platform\n" in ran.out
+        assert "  sequence anew: it is not in the copy\n" in ran.out
+        assert "  trigger guard: it is not in the platform\n" in ran.out
+        assert "3 differences" in ran.out
 
     def test_a_table_that_one_side_lacks(self, platform: BackupPlatform) -> None:
         platform.make()
