@@ -195,7 +195,11 @@ class TestWholeOrNothing:
         backup = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**platform.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+            env={
+                **platform.environ,
+                "PATH": f"{tmp_path}/bin:/usr/bin:/bin",
+                "TMPDIR": str(tmp_path),  # a killed process leaves its folder there
+            },
             stderr=subprocess.PIPE,
             text=True,
         )
