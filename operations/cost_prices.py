@@ -18,9 +18,9 @@ FILE = Path(__file__).with_name("cost_prices.yaml")
 EVERYWHERE = "global"
 
 Unit = Literal["hour", "second", "month", "GiB-month"]
-Basis = Literal["listed", "billed", "derived"]
+Basis = Literal["listed", "quoted", "billed", "derived"]
 UNITS = ("hour", "second", "month", "GiB-month")
-BASES = ("listed", "billed", "derived")
+BASES = ("listed", "quoted", "billed", "derived")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,12 +87,12 @@ def _price(entry: Mapping[str, object], path: Path) -> Price:
         or price.basis not in BASES
         or not price.source.startswith("https://")
         or price.usd <= 0
-        or (price.basis != "listed" and not price.how)
+        or (price.basis in ("billed", "derived") and not price.how)
     )
     if wrong:
         raise CouldNotLook(
             f"{path.name}: the price {price.id} must be above 0, per one of {', '.join(UNITS)}, "
-            f"with an https source, a basis of {', '.join(BASES)} and, unless listed, how it was "
-            "had"
+            f"with an https source, a basis of {', '.join(BASES)} and, where it was "
+            "computed (billed, derived), how"
         )
     return price

@@ -343,8 +343,8 @@ class TestPriceFile:
             read_prices(file)
         assert str(refused.value) == (
             "prices.yaml: the price a must be above 0, per one of hour, second, month, GiB-month, "
-            "with an https source, a basis of listed, billed, derived and, unless listed, how it "
-            "was had"
+            "with an https source, a basis of listed, quoted, billed, derived and, where it was "
+            "computed (billed, derived), how"
         )
 
     def test_an_unknown_field(self, tmp_path: Path) -> None:
