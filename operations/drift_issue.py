@@ -103,9 +103,9 @@ def settle(github: GitHub, drift: Drift, *, seen_by: str = "") -> IssueReport:
         return _reported(drift, action, number, issue, duplicates)
     for item in duplicates:
         _close(github, item, f"#{_number(issue or {})} is about the same stack.")
-    body = issue_body(drift, seen_by)
     if issue is None:
         _ensure_label(github)
+        body = issue_body(drift, seen_by)
         issue = github.post("/issues", {"title": title(drift), "body": body, "labels": [LABEL]})
         if LABEL not in _labels(issue):
             github.post(f"/issues/{_number(issue)}/labels", {"labels": [LABEL]})
@@ -117,7 +117,7 @@ def settle(github: GitHub, drift: Drift, *, seen_by: str = "") -> IssueReport:
     number = _number(issue)
     # The comment first: with the text changed and no comment made, nobody would ever be told.
     github.post(f"/issues/{number}/comments", {"body": news(known, drift, seen_by)})
-    github.patch(f"/issues/{number}", {"body": body})
+    github.patch(f"/issues/{number}", {"body": issue_body(drift, seen_by, known)})
     return _reported(drift, "updated", number, issue, duplicates)
 
 

@@ -34,9 +34,10 @@ class Mark:
         return f"<!-- mlflow-platform-drift {text} -->"
 
 
-def issue_body(drift: Drift, seen_by: str) -> str:
-    """The issue's text, no longer than GitHub takes."""
-    keys = tuple(sorted(item.key for item in drift.findings))
+def issue_body(drift: Drift, seen_by: str, known: Mark | None = None) -> str:
+    """The issue's text, no longer than GitHub takes; `known` is what it remembers until now."""
+    # What nobody could look at since is remembered until somebody does: it may be there still.
+    keys = tuple(sorted({*(item.key for item in drift.findings), *unsure(known, drift)}))
     mark = Mark(stack=drift.stack, fingerprint=drift.fingerprint, keys=keys).comment()
     advice = (
         f"Deploy again (`make up STACK={drift.stack}`) to bring back what was deployed, or put the "

@@ -207,6 +207,17 @@ class TestWhatIsNotKnown:
             "- not looked at this time: `database: schema schema differs revision`"
         )
 
+    def test_what_is_unseen_is_remembered(self, settle: Settle, stand_in: StandIn) -> None:
+        """The last thing that was seen ends; what nobody could look at since may still be there."""
+        settle(drift(BACKUP, SCHEMA))
+        blind = (RESOURCES, Look(name="database", looked_at="", problem="no way to it"))
+        settle(drift(BACKUP, looks=blind))
+        done = settle(drift(looks=blind)).document
+        assert done["action"] == "kept open"
+        assert done["not_looked_at_again"] == ["database: schema schema differs revision"]
+        assert stand_in.issues[0]["state"] == "open"
+        assert settle(drift()).document["action"] == "closed"
+
     def test_a_report_of_nothing(self, settle: Settle, stand_in: StandIn) -> None:
         settle(drift(BACKUP))
         ran = settle({"stack": "dev", "problem": "the engine is missing"})
