@@ -22,7 +22,7 @@ from operations.archive.postgres_tools import postgres_directory
 from operations.archive.rotation import delete_backup, new_name, rotate
 from operations.archive.seal import missing_files
 from operations.archive.spool import Spool
-from operations.archive.stores import Store, open_store
+from operations.archive.stores import Store, lies_inside, open_store
 from operations.backup_access import (
     DatabaseAccess,
     add_backup_arguments,
@@ -149,7 +149,7 @@ def _refuse_second_database(place: Place) -> None:
 
 def _refuse_inside(source: Store, destination: Store) -> None:
     """A backup among the artifacts would be in the next backup, and in the one after it."""
-    if f"{destination.uri}/".startswith(f"{source.uri}/"):
+    if lies_inside(destination.uri, source.uri):
         raise CouldNotLook(
             f"--to is {destination.uri}, inside the artifact store {source.uri}: every backup "
             "would hold the ones before; choose a place outside"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from operations.confirmation import add_confirmation, require_confirmation
 from operations.database_login import DatabaseLogin, NotReachable, add_database_arguments
 from operations.place import Place
 from operations.report import Report
-from operations.retention_archive import Archive, PutAway
+from operations.retention_archive import Archive, PutAway, refuse_overlap
 from operations.retention_plan import (
     KEEP_TAG,
     MILLISECONDS_PER_DAY,
@@ -78,6 +79,8 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
         if arguments.archive
         else None
     )
+    if archive is not None:
+        refuse_overlap(archive, artifacts, str(place.stack))
     before = int(place.clock.epoch() * 1000) - days * MILLISECONDS_PER_DAY
     report = _chosen(place, login, artifacts, arguments, days, before)
     if arguments.confirm is None or not report.selection.go:
@@ -113,7 +116,25 @@ def _chosen(
     for number, one in enumerate(selection.go, start=1):
         place.progress(f"weighing run {number:,} of {len(selection.go):,}")
         weights[one.run_id] = _weigh(artifacts, one)
-    return RetentionReport(stack=str(place.stack), days=days, selection=selection, weights=weights)
+    return RetentionReport(
+        stack=str(place.stack),
+        days=days,
+        archive=arguments.archive,
+        command=_again(place, arguments),
+        selection=selection,
+        weights=weights,
+    )
+
+
+def _again(place: Place, arguments: argparse.Namespace) -> str:
+    """The command that does what was shown: with every option that was given."""
+    stack = str(place.stack)
+    words = ["python", "-m", "operations", "retention", "--stack", stack, "--days", arguments.days]
+    for option in ("archive", "database_host", "database_port"):
+        if (value := getattr(arguments, option)) is not None:
+            words += [f"--{option.replace('_', '-')}", value]
+    words += ["--registered-too"] if arguments.registered_too else []
+    return shlex.join([*words, "--confirm", stack])
 
 
 def _weigh(artifacts: Store, run: Run) -> Weight | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.archive.locations import name_below
-from operations.archive.stores import Store
+from operations.archive.stores import Store, lies_inside
 from operations.archive.streams import Hashed, Pieces, Readable
 from operations.retention_plan import Run
 from smoke_tests.errors import CouldNotLook
@@ -96,6 +96,19 @@ class Archive:
                 "deleted; look at that place, and archive again"
             )
         return {"sha256": reading.sha256, "bytes": reading.size_bytes}
+
+
+def refuse_overlap(archive: Store, artifacts: Store, stack: str) -> None:
+    """Stop where the archive lies among the artifacts: a run's own folder may be its archive then.
+
+    Raises:
+        CouldNotLook: it does.
+    """
+    if lies_inside(f"{archive.uri}/{stack}", artifacts.uri):
+        raise CouldNotLook(
+            f"--archive is {archive.uri}, and what it keeps of stack {stack} would lie among the "
+            f"artifacts in {artifacts.uri}, where it is deleted with the runs: name a place outside"
+        )
 
 
 def _folders(run: Run) -> Iterator[tuple[str, str]]:

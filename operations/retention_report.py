@@ -28,6 +28,8 @@ class RetentionReport:
 
     stack: str
     days: int
+    archive: str | None  # where each run is put first; None: nowhere
+    command: str  # what does what is shown
     selection: Selection
     weights: Mapping[str, Weight | None]  # by run
     archived: tuple[PutAway, ...] = ()
@@ -73,11 +75,7 @@ class RetentionReport:
         if self.gone is None:
             yield from (Line(text) for text in self.plan())
             if self.selection.go:
-                yield Line(
-                    "Nothing was changed. To do it: python -m operations retention --stack "
-                    f"{self.stack} --days {self.days} --confirm {self.stack}",
-                    "yellow",
-                )
+                yield Line(f"Nothing was changed. To do it: {self.command}", "yellow")
             return
         if self.archived:
             size = sum(one.size_bytes for one in self.archived)
@@ -116,6 +114,8 @@ class RetentionReport:
             f"{counted(files, 'file')}, {weighed(self._bytes)}; {counted(len(kept), 'old one')} to "
             "stay"
         )
+        if go and self.archive:
+            yield f"Each is copied to {self.archive} first, and read back"
 
     def _run(self, run: Run) -> dict[str, object]:
         weight = self.weights[run.run_id]

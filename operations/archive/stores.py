@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -94,6 +95,12 @@ def open_store(
         f"{setting} is {uri!r}, which is neither a path nor s3://bucket/prefix nor "
         "gs://bucket/prefix: give one of these"
     )
+
+
+def lies_inside(uri: str, other: str) -> bool:
+    """Whether one store's address is another's, or lies below it; links are followed."""
+    place, root = (one if "://" in one else str(Path(one).resolve()) for one in (uri, other))
+    return f"{place.rstrip('/')}/".startswith(f"{root.rstrip('/')}/")
 
 
 def prefix_of(uri: str) -> str:

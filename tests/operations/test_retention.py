@@ -248,6 +248,19 @@ class TestDryRun:
         assert local.chosen()["go"] == [older]
         assert local.chosen("--days", "30")["go"] == [older, old]
 
+    def test_the_next_command_does_what_was_shown(self, local: Tracking) -> None:
+        """Whoever copies it archives where the dry run said, and nowhere else."""
+        local.run(100)
+        place = f"{local.folder}/cold store"
+        ran = local.retention("--archive", place, "--registered-too", "--days", "80")
+        assert ran.out.splitlines()[-2:] == [
+            f"Each is copied to {place} first, and read back",
+            (
+                "Nothing was changed. To do it: python -m operations retention --stack local "
+                f"--days 80 --archive '{place}' --registered-too --confirm local"
+            ),
+        ]
+
     def test_nothing_old(self, local: Tracking) -> None:
         local.run(1)
         ran = local.retention()
@@ -409,6 +422,13 @@ class TestRefused:
             f"error: --days is {days!r}: give a whole number from 1 to 36500; runs that shall stay "
             "whatever their age get the tag mlflow-platform.keep\n"
         )
+
+    def test_an_archive_among_the_artifacts(self, local: Tracking) -> None:
+        old = local.run(100)
+        ran = local.retention("--confirm", "local", "--archive", f"{local.artifact_root}/old")
+        assert ran.code == 2
+        assert ran.err.endswith("where it is deleted with the runs: name a place outside\n")
+        assert local.runs == {old}
 
     def test_a_place_that_is_none(self, local: Tracking) -> None:
         ran = local.retention("--archive", "ftp://cold")
