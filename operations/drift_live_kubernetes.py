@@ -19,6 +19,7 @@ from operations.drift_findings import Difference, Finding
 from operations.drift_sight import NotVisible, Seen, Sight, differing, finding
 from operations.drift_suspects import managers
 from operations.engine_steps import ABSENT, SECRET, State, follow, shown
+from policies.encryption import names_a_secret
 from smoke_tests.json_document import Document, as_document, find, find_documents, find_text
 
 LOOK = "kubernetes"
@@ -71,7 +72,7 @@ def environment_of(deployment: object) -> dict[str, str]:
     for item in find_documents(document, "env"):
         name, value = find_text(item, "name"), item.get("value")
         if name and isinstance(value, str):
-            values[f"env {name}"] = value
+            values[f"env {name}"] = SECRET if names_a_secret(name) and value else value
     return values
 
 

@@ -70,6 +70,7 @@ def _changed(step: Step, paths: tuple[str, ...]) -> Finding:
 
 
 def _difference(item: Changed) -> Difference:
-    if SECRET in (item.before, item.after):
+    if item.before == item.after == SECRET:
         return Difference(property=item.path, expected="a secret", found="another one")
-    return Difference(property=item.path, expected=item.before, found=item.after)
+    expected, found = ("a secret" if one == SECRET else one for one in (item.before, item.after))
+    return Difference(property=item.path, expected=expected, found=found)

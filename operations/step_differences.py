@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from operations.engine_steps import ABSENT, State, Step, shown, shown_pair
+from operations.engine_steps import ABSENT, SECRET, State, Step, shown, shown_pair
+from operations.secret_variables import hidden_at
+from policies.encryption import names_a_secret
 from smoke_tests.json_document import as_document
 
 VALUES = frozenset({"name", "value", "valueSource", "valueFrom", "applyMethod"})
@@ -51,7 +53,8 @@ def differences(step: Step, paths: tuple[str, ...]) -> tuple[Changed, ...]:
 def _values(step: Step, path: str) -> tuple[str, str]:
     first = step.changed.get(path, True)
     before, after = (
-        state.at(path, inputs_first=first) if state else ABSENT for state in (step.old, step.new)
+        hidden_at(state, path, state.at(path, inputs_first=first)) if state else ABSENT
+        for state in (step.old, step.new)
     )
     return shown_pair(before, after)
 
@@ -93,11 +96,14 @@ def _by_name(step: Step, prefix: str, *, inputs_first: bool) -> Iterator[Changed
     )
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
-            yield Changed(f"{prefix}[{name}]", _item(before.get(name)), _item(after.get(name)))
+            old, new = (_item(name, items.get(name)) for items in (before, after))
+            yield Changed(f"{prefix}[{name}]", old, new)
 
 
-def _item(item: dict[str, object] | None) -> str:
+def _item(name: str, item: dict[str, object] | None) -> str:
     """An item without its name: its value, where it has nothing else to say."""
     if item is None:
         return "nothing"
+    if names_a_secret(name):
+        item = {key: SECRET if key == "value" else one for key, one in item.items()}
     return shown(item["value"]) if "value" in item else shown(item)

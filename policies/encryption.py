@@ -141,12 +141,13 @@ def _list(container: object, key: str) -> list[object]:
 
 def _is_plain_secret(variable: object) -> bool:
     one = Resource(type="", urn="", properties={"it": variable})
-    name = str(one.get("it.name") or "").upper()
-    return (
-        any(word in name for word in SECRET_WORDS)
-        and not name.endswith(NO_SECRET)
-        and one.is_given("it.value")
-    )
+    return names_a_secret(str(one.get("it.name") or "")) and one.is_given("it.value")
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a variable of that name holds a secret, by what it is called."""
+    name = name.upper()
+    return any(word in name for word in SECRET_WORDS) and not name.endswith(NO_SECRET)
 
 
 RULES = (

@@ -97,6 +97,62 @@ class TestResources:
             {"property": "secretString", "expected": "a secret", "found": "another one"}
         ]
 
+    def test_a_variable_that_is_called_a_secret(self, drift: Drift) -> None:
+        """Set by hand it is no secret to an engine, and an issue is for everybody to read."""
+
+        def server(**variables: str) -> dict[str, Any]:
+            listed = [{"name": name, "value": value} for name, value in variables.items()]
+            return {"spec": {"containers": [{"image": "a", "env": listed}]}}
+
+        env = "spec.containers[0].env"
+        found = drift.finds(
+            step(
+                "update",
+                "kubernetes:apps/v1:Deployment",
+                "set",
+                before=server(A="1", OLD_TOKEN="hunter1"),
+                after=server(A="1", OLD_TOKEN="hunter2", PGPASSWORD="hunter3"),
+                changed=[f"{env}[1].value", f"{env}[2]"],
+            ),
+            step(
+                "update",
+                "kubernetes:apps/v1:Deployment",
+                "whole",
+                before={"spec": {"containers": [{"image": "a"}]}},
+                after=server(PGPASSWORD="hunter4"),
+                changed=[env],
+            ),
+            step(
+                "update",
+                "kubernetes:apps/v1:Deployment",
+                "doubled",
+                before={"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "1"}]},
+                after={
+                    "env": [{"name": "API_TOKEN", "value": "hunter5"}, {"name": "A", "value": "1"}],
+                    "data": {"DB_PASSWORD": "hunter6"},
+                },
+                changed=["env[0].value", "data.DB_PASSWORD", "data"],
+            ),
+        )
+        assert "hunter" not in json.dumps(found)
+        told = {item["subject"]: item["differences"] for item in found}
+        assert told["set"] == [
+            {"property": f"{env}[OLD_TOKEN]", "expected": "a secret", "found": "another one"},
+            {"property": f"{env}[PGPASSWORD]", "expected": "nothing", "found": "a secret"},
+        ]
+        assert told["whole"] == [
+            {
+                "property": env,
+                "expected": "nothing",
+                "found": '[{"name": "PGPASSWORD", "value": "[secret]"}]',
+            }
+        ]
+        assert told["doubled"] == [
+            {"property": "data", "expected": "nothing", "found": '{"DB_PASSWORD": "[secret]"}'},
+            {"property": "data.DB_PASSWORD", "expected": "nothing", "found": "a secret"},
+            {"property": "env[0].value", "expected": "1", "found": "a secret"},
+        ]
+
     def test_long_values_show_where_they_part(self, drift: Drift) -> None:
         """Two policies of a kilobyte, of which the last word differs."""
         long = "x" * 1000

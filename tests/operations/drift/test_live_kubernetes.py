@@ -95,6 +95,17 @@ class TestKubernetes:
             "servers ready": ("2 to 4", "1"),
         }
 
+    def test_a_password_that_was_set_by_hand(self, cluster: Live) -> None:
+        """`kubectl set env PGPASSWORD=…`: that it stands there is told, and not what."""
+        self.tell(
+            "deployment", self.found(pod=pod(POOL="7", PGPASSWORD="hunter2", A_TOKEN="xyzzy"))
+        )
+        (found,) = cluster.findings(*self.steps())
+        assert differences(found) == {
+            "env PGPASSWORD": ("nothing", "[secret]"),
+            "env A_TOKEN": ("nothing", "[secret]"),
+        }
+
     def test_a_rollout_under_way(self, cluster: Live) -> None:
         """For a moment there are more servers than agreed, or fewer: that is no drift."""
         told = self.found(ready=5, updated=1)
