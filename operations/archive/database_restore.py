@@ -194,4 +194,9 @@ def _after(manifest: Manifest) -> str:
         for table in manifest.tables
     ]
     settings = "".join(f"{setting};\n" for setting in SESSION)
-    return f"{settings}{''.join(checks)}COMMIT;\nANALYZE;\n"
+    return (
+        f"{settings}{''.join(checks)}COMMIT;\n"
+        # What is committed is restored, whoever keeps PostgreSQL from counting; the dump set no
+        # limit to waiting.
+        f"\\set ON_ERROR_STOP 0\nSET lock_timeout = '{LOCK_SECONDS}s';\nANALYZE;\n"
+    )

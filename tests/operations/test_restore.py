@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from benchmarks.throwaway_postgres import ThrowawayPostgres
@@ -252,6 +253,21 @@ class TestDamage:
         assert "psql could not restore the database, which is as it was before" in ran.err
         assert f"table runs would hold {RUNS} rows, and other ones than were backed up" in ran.err
         assert state(platform)[0] == before[0]
+
+    def test_statistics_that_cannot_be_taken(
+        self, platform: BackupPlatform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They come after the commit: what is restored is not said to be as it was before."""
+        monkeypatch.setattr("operations.archive.database_restore.LOCK_SECONDS", 1)
+        platform.make()
+        before = state(platform)
+        platform.query("DELETE FROM metrics WHERE step = 1")
+        platform.query("CREATE SCHEMA another CREATE TABLE report (id int)")
+        with psycopg.connect(platform.cluster.dsn(platform.database)) as reader:
+            reader.execute("LOCK TABLE another.report IN ACCESS EXCLUSIVE MODE")
+            ran = restore(platform, "--confirm", "local")
+        assert ran.code == 0, ran.err
+        assert state(platform) == before
 
 
 class TestFits:
