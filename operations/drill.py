@@ -117,7 +117,9 @@ class Drill:
         )
         made = make_backup(
             self._place,
-            BackupRequest(to=to, recipients=recipients, access=self._access),
+            BackupRequest(
+                to=to, recipients=recipients, access=self._access, scratch=str(self._folder.parent)
+            ),
             keep_snapshot=closing,
         )
         self._backup_seconds = made.seconds

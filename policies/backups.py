@@ -57,13 +57,13 @@ def _aws_versioning(graph: ResourceGraph) -> Broken:
 
 def _aws_plan(graph: ResourceGraph) -> Broken:
     plans = [plan for plan in graph.of("aws:backup/plan:Plan") if plan.each("rules")]
+    selections = list(graph.of("aws:backup/selection:Selection"))
     selected = {
-        urn
-        for selection in graph.of("aws:backup/selection:Selection")
-        for urn in selection.comes_from.get("resources", ())
+        urn for selection in selections for urn in selection.comes_from.get("resources", ())
     }
     for database in _primaries(graph, "replicateSourceDb", *AWS_DATABASE):
-        if not plans or (selected and database.urn not in selected):
+        chosen = database.urn in selected if selected else bool(selections)
+        if not plans or not chosen:
             yield (
                 database,
                 (

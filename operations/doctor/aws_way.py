@@ -43,7 +43,8 @@ def security_group(patient: Patient) -> Answer:
         for pair in rule.get("UserIdGroupPairs", [])
     )
     ranges = [item["CidrIp"] for rule in rules for item in rule.get("IpRanges", [])]
-    if "0.0.0.0/0" in ranges:
+    ranges += [item["CidrIpv6"] for rule in rules for item in rule.get("Ipv6Ranges", [])]
+    if {"0.0.0.0/0", "::/0"} & set(ranges):
         return failed(
             f"{', '.join(groups)} lets everybody in on port {port}",
             cause="a rule was added by hand",

@@ -74,6 +74,7 @@ def write_bundle(path: Path, patient: Patient, report: DoctorReport) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # one that was there keeps its mode otherwise
             file.write(raw.getvalue())
     except OSError as error:
         raise CouldNotLook(

@@ -511,6 +511,14 @@ class TestPublicLoadBalancer:
         assert [one.rule for one in evaluate(graph, RULES)] == found
 
 
+class TestBackupPlan:
+    """A plan covers what is selected for it, and nothing else."""
+
+    def test_nothing_is_selected(self) -> None:
+        graph = changed(healthy(), "aws:backup/selection:Selection", "", None)
+        assert [one.rule for one in evaluate(graph, RULES)] == ["aws-backup-plan"]
+
+
 class TestCopies:
     """A read replica has its backups, its key and its last snapshot where its primary has them."""
 

@@ -433,17 +433,22 @@ class TestWay:
             f"{group['GroupId']} has no rule for port 5432 from the cluster's nodes"
         )
 
-    def test_everybody_is_let_in(self, deployed: Deployed, look: Look) -> None:
+    @pytest.mark.parametrize(
+        "everybody",
+        [
+            {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
+            {"Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+        ],
+        ids=["version 4", "version 6"],
+    )
+    def test_everybody_is_let_in(
+        self, deployed: Deployed, look: Look, everybody: dict[str, Any]
+    ) -> None:
         ec2 = deployed.client("ec2")
         (group,) = ec2.describe_security_groups(
             Filters=[{"Name": "group-name", "Values": [f"{NAME}-database"]}]
         )["SecurityGroups"]
-        rule = {
-            "IpProtocol": "tcp",
-            "FromPort": 5000,
-            "ToPort": 6000,
-            "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
-        }
+        rule = {"IpProtocol": "tcp", "FromPort": 5000, "ToPort": 6000, **everybody}
         ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[rule])
         try:
             found = look()

@@ -109,6 +109,15 @@ class TestNoSecretLeaves:
         assert found.ran.document["bundle"] == str(bundle)
         assert bundle.stat().st_mode & 0o777 == 0o600
 
+    def test_nor_one_that_was_there_before(
+        self, examine: Examine, logs: Path, tmp_path: Path
+    ) -> None:
+        bundle = tmp_path / "doctor.tar.gz"
+        bundle.write_bytes(b"older")
+        bundle.chmod(0o644)
+        examine(outputs_of(log_directory=str(logs)), stack(), "--bundle", str(bundle))
+        assert bundle.stat().st_mode & 0o777 == 0o600
+
     @pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS.keys())
     def test_each_form(self, text: str) -> None:
         hidden = hide(text, Masker())
