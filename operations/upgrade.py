@@ -37,6 +37,7 @@ from operations.upgrade_steps import (
     check,
     connections_of,
     migrate,
+    require_command,
     revision_of,
     roll,
     schema_of,
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
         CouldNotLook: it cannot begin, or no backup could be made: nothing was changed.
     """
     access = DatabaseAccess.from_arguments(arguments)
+    require_command("--roll", arguments.roll)
+    require_command("--roll-back", arguments.roll_back)
     identities = Identities.given(arguments.identity_file, place.environ, place.masker)
     outputs = platform_of(place)
     login = login_of(place, access)
@@ -87,6 +90,7 @@ def run(arguments: argparse.Namespace, place: Place) -> Report:
         schema=schema,
         connections=connections_of(login),
         backup_to=arguments.to,
+        roll=arguments.roll,
     )
     report = UpgradeReport(plan=plan, revision=schema.revision)
     if not schema.ahead and plan.from_version == plan.to_version:
@@ -143,8 +147,8 @@ class Upgrade:
             self._step("checking the four stages")
             check(self.place)
             self._done("checked     health, experiment, run, metric")
-        except (StepFailed, CouldNotLook) as problem:
-            self.report.problem = f"failed: {problem}"
+        except (Exception, KeyboardInterrupt) as problem:  # whatever it is: the schema has changed
+            self.report.problem = f"failed: {self._said(problem)}"
             self._go_back(made, roll_back_command, rolled=rolled)
             return
         self.report.outcome = "upgraded"
@@ -190,8 +194,9 @@ class Upgrade:
                 self._step("putting the server of before in its place")
                 roll(self.place, roll_back_command)
                 self._done("rolled back the server")
-        except (StepFailed, CouldNotLook) as problem:
-            self.report.problem = f"{self.report.problem}; and on the way back: {problem}"
+        except (Exception, KeyboardInterrupt) as problem:  # the report names the backup
+            said = self._said(problem)
+            self.report.problem = f"{self.report.problem}; and on the way back: {said}"
             self.report.outcome = "stuck"
             return
         self.report.outcome = "went back"
@@ -201,6 +206,13 @@ class Upgrade:
                 f"The server that runs now may be the new one, on MLflow {before}'s schema: check "
                 f"out the commit with MLflow {before} and deploy it"
             )
+
+    def _said(self, problem: BaseException) -> str:
+        if isinstance(problem, KeyboardInterrupt):
+            return "it was interrupted"
+        if isinstance(problem, StepFailed | CouldNotLook):
+            return str(problem)
+        return f"{type(problem).__name__}: {self.place.masker.foreign(str(problem))}"
 
     def _step(self, text: str) -> None:
         self.place.progress(text)

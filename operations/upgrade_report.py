@@ -26,6 +26,7 @@ class UpgradePlan:
     schema: Schema
     connections: int
     backup_to: str
+    roll: str | None = None  # the command; None: the engine's `up`
 
     def lines(self) -> Iterator[str]:
         """For a person, before it is asked."""
@@ -41,7 +42,8 @@ class UpgradePlan:
         else:
             yield f"  2 migrate    nothing: the schema is at {self.schema.head} already"
         yield f"  3 compare    the schema's revision with {self.schema.head}"
-        yield "  4 roll       the server"
+        how = self.roll or "the engine's `up`, which applies whatever else the stack's file changes"
+        yield f"  4 roll       the server: {how}"
         yield "  5 check      health, experiment, run, metric"
         yield "  If 2, 3, 4 or 5 fails, database and artifacts go back to the backup of 1."
         if self.connections:

@@ -123,6 +123,23 @@ def migrate(place: Place, login: DatabaseLogin) -> None:
         )
 
 
+def require_command(option: str, written: str | None) -> None:
+    """Refuse a command that cannot be run, before anything is done.
+
+    Raises:
+        CouldNotLook: it is empty, or a quote is open.
+    """
+    try:
+        words = ["up"] if written is None else shlex.split(written)
+    except ValueError:
+        words = []
+    if not words:
+        raise CouldNotLook(
+            f"{option} is {written!r}, which is no command with its quotes closed: give one as a "
+            "shell takes it"
+        )
+
+
 def roll(place: Place, command: str | None) -> None:
     """Replace the server: with the engine's `up`, or with a command of the caller's.
 
