@@ -12,12 +12,14 @@ against it. A password that no output shows is PGPASSWORD.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from smoke_tests.errors import CouldNotLook
 from smoke_tests.masking import Masker
 
 if TYPE_CHECKING:
@@ -115,6 +117,27 @@ class DatabaseLogin:
             "is private, open a tunnel to it or run the command inside its network, and give the "
             "tunnel's end with --database-host and --database-port"
         )
+
+    @contextlib.contextmanager
+    def asked(self) -> Generator[Any]:
+        """A connection for a command that cannot do without, closed afterwards.
+
+        Raises:
+            CouldNotLook: nobody answers there, we are not let in, or a question is refused.
+        """
+        import psycopg
+
+        try:
+            with self.connect() as connection:
+                yield connection
+        except NotReachable as problem:
+            raise CouldNotLook(self.unreachable(problem)) from None
+        except psycopg.Error as error:
+            said = " ".join(self.masker.foreign(str(error)).split()) or type(error).__name__
+            raise CouldNotLook(
+                f"the database {self.name} at {self.host}:{self.port} did not answer a question "
+                f"({said}): run the command again when it does"
+            ) from None
 
     def connect(self) -> Any:
         """A psycopg connection that commits every statement.

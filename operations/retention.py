@@ -18,7 +18,7 @@ from operations.archive.locations import name_below
 from operations.archive.stores import Store, open_store
 from operations.backup import DatabaseAccess, login_of, platform_of, whole_number
 from operations.confirmation import add_confirmation, require_confirmation
-from operations.database_login import DatabaseLogin, NotReachable, add_database_arguments
+from operations.database_login import DatabaseLogin, add_database_arguments
 from operations.place import Place
 from operations.report import Report
 from operations.retention_archive import Archive, PutAway, refuse_overlap
@@ -107,10 +107,7 @@ def _chosen(
     before: int,
 ) -> RetentionReport:
     place.progress("reading runs")
-    try:
-        facts = read_facts(login, before=before)
-    except NotReachable as problem:
-        raise CouldNotLook(login.unreachable(problem)) from None
+    facts = read_facts(login, before=before)
     selection = select(facts, before=before, registered_too=arguments.registered_too)
     weights: dict[str, Weight | None] = {}
     for number, one in enumerate(selection.go, start=1):
@@ -157,11 +154,8 @@ def _archived(
         now=now,
         progress=place.progress,
     )
-    try:
-        with login.connect() as connection:
-            return tuple(shelf.put(connection, one) for one in selection.go)
-    except NotReachable as problem:
-        raise CouldNotLook(login.unreachable(problem)) from None
+    with login.asked() as connection:
+        return tuple(shelf.put(connection, one) for one in selection.go)
 
 
 def _removed(place: Place, login: DatabaseLogin, runs: tuple[Run, ...]) -> tuple[str, ...]:

@@ -117,9 +117,9 @@ def read_facts(login: DatabaseLogin, *, before: int) -> Facts:
     """Ask the database for what is old, and for what speaks for it.
 
     Raises:
-        NotReachable: it cannot be asked.
+        CouldNotLook: it cannot be asked.
     """
-    with login.connect() as connection:
+    with login.asked() as connection:
         runs = list(_runs(connection, before))
         models = _models(connection)
         versions = list(

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from operations.database_login import DatabaseLogin, NotReachable
+from operations.database_login import DatabaseLogin
 from operations.place import Place
 from smoke_tests.errors import CouldNotLook
 from smoke_tests.stack_target import PROJECT_DIRECTORY, engine_command, engine_environment
@@ -73,14 +73,11 @@ def revision_of(login: DatabaseLogin) -> str | None:
     Raises:
         CouldNotLook: the database cannot be asked.
     """
-    try:
-        with login.connect() as connection:
-            there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
-            if there is None or there[0] is None:
-                return None
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except NotReachable as problem:
-        raise CouldNotLook(login.unreachable(problem)) from None
+    with login.asked() as connection:
+        there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+        if there is None or there[0] is None:
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None
 
 
@@ -90,14 +87,11 @@ def connections_of(login: DatabaseLogin) -> int:
     Raises:
         CouldNotLook: the database cannot be asked.
     """
-    try:
-        with login.connect() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            ).fetchone()
-    except NotReachable as problem:
-        raise CouldNotLook(login.unreachable(problem)) from None
+    with login.asked() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
     return int(row[0]) if row else 0
 
 

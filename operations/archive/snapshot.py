@@ -12,8 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, LiteralString
 
 from operations.archive.manifest import TableContent
-from operations.database_login import DatabaseLogin, NotReachable
-from smoke_tests.errors import CouldNotLook
+from operations.database_login import DatabaseLogin
 
 LOCATIONS: Mapping[str, tuple[LiteralString, LiteralString, LiteralString]] = {
     "experiments": ("artifact_location", "'experiment ' || name", "true"),
@@ -185,24 +184,11 @@ def open_snapshot(login: DatabaseLogin) -> Generator[Snapshot]:
     Raises:
         CouldNotLook: the database cannot be reached, or breaks off.
     """
-    import psycopg
-
-    try:
-        connection = login.connect()
-    except NotReachable as problem:
-        raise CouldNotLook(login.unreachable(problem)) from None
-    with connection:
-        try:
-            for setting in SESSION:
-                connection.execute(setting)
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield Snapshot(connection)
-        except psycopg.Error as error:
-            said = " ".join(login.masker.foreign(str(error)).split()) or type(error).__name__
-            raise CouldNotLook(
-                f"the database {login.name} at {login.host}:{login.port} did not answer a question "
-                f"({said}): run the command again when it does"
-            ) from None
+    with login.asked() as connection:
+        for setting in SESSION:
+            connection.execute(setting)
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield Snapshot(connection)
 
 
 def digest_query(schema: str, table: str) -> Any:

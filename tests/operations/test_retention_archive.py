@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
+from benchmarks.throwaway_postgres import ThrowawayPostgres
 from operations.archive.folder_store import FolderStore
 from operations.archive.s3_store import S3Store
 from operations.retention_archive import Archive, refuse_overlap
 from operations.retention_plan import Run
 from smoke_tests.errors import CouldNotLook
+from tests.operations.backup_platform import BackupPlatform
+from tests.operations.conftest import Operate
+
+
+@pytest.fixture
+def platform(cluster: ThrowawayPostgres, tmp_path: Path, operate: Operate) -> BackupPlatform:
+    return BackupPlatform(cluster, tmp_path, operate)
 
 
 class NoRows:
@@ -66,9 +74,9 @@ class TestOverlap:
     def test_folders(self, archive: str, artifacts: str, tmp_path: Path) -> None:
         (tmp_path / "artifacts").mkdir()
         (tmp_path / "link").symlink_to("artifacts")
-        stores = (FolderStore(str(tmp_path / name)) for name in (archive, artifacts))
+        place, root = (FolderStore(str(tmp_path / name)) for name in (archive, artifacts))
         with pytest.raises(CouldNotLook, match=r"name a place outside$"):
-            refuse_overlap(*stores, "local")
+            refuse_overlap(place, root, "local")
 
     @pytest.mark.parametrize(
         "archive", ["s3://bucket/mlflow/old", "s3://bucket/mlflow", "s3://bucket"]
@@ -89,3 +97,14 @@ class TestOverlap:
     )
     def test_apart(self, archive: str, artifacts: str) -> None:
         refuse_overlap(S3Store(archive, {}), S3Store(artifacts, {}), "local")
+
+
+class TestNoTables:
+    """A stack whose first deployment failed has a database and no table in it."""
+
+    def test_no_schema(self, platform: BackupPlatform) -> None:
+        platform.query("DROP TABLE runs CASCADE")
+        ran = platform.operate("retention")
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(f"error: the database {platform.database} at 127.0.0.1:")
+        assert 'did not answer a question (relation "runs" does not exist' in ran.err
