@@ -207,7 +207,7 @@ class TestPlan:
             f"Upgrade of stack local from MLflow {PREVIOUS} to {version('mlflow')}:"
         )
         assert lines[2].startswith(f"  2 migrate    schema {revision} to ")
-        assert lines[4] == f"  4 roll       the server: {platform.roll}"
+        assert lines[4].startswith(f"  4 roll       the server: {sys.executable} ")
         assert lines[-1] == "Nothing was changed. To do it, add --confirm local"
         assert (platform.content(), platform.revision) == (before, revision)
 
