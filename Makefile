@@ -161,9 +161,9 @@ test: setup-dev check ## Run lint, types and the whole test suite
 benchmark: setup ## Compare default `mlflow server` with ours (BENCHMARK_ARGS=--full for everything)
 	@python -m benchmarks.server_comparison $(BENCHMARK_ARGS)
 
-.PHONY: test-all
-test-all: setup-dev check ## Everything, tests that take minutes included
-	@python -m pytest --minutes $(PYTEST_ARGS)
+.PHONY: test-fast
+test-fast: setup-dev check ## The same without the tests that take minutes
+	@python -m pytest --fast $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup-dev ## Run lint, format check and strict types

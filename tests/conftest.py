@@ -1,7 +1,7 @@
-"""Tests that take minutes run when they are asked for: `make test-all`.
+"""Tests that take minutes can be left out: `make test-fast`.
 
-Whole stacks on the simulated clouds, servers under load, a control plane: on two busy cores they
-outlast every patience, so a plain run says that it leaves them out.
+Whole stacks on the simulated clouds, servers under load, a control plane: they take three quarters
+of the suite's time, and somebody at work on something else can do without them for a while.
 """
 
 from __future__ import annotations
@@ -33,17 +33,25 @@ MINUTES = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--minutes", action="store_true", help="run the tests that take minutes, too")
+    parser.addoption("--fast", action="store_true", help="leave out the tests that take minutes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--minutes"):
+    items.sort(key=_seconds_or_minutes)  # what fails quickly fails first
+    if not config.getoption("--fast"):
         return
-    skip = pytest.mark.skip(reason="takes minutes: make test-all")
+    skip = pytest.mark.skip(reason="takes minutes: make test")
     for item in items:
-        path = item.path.relative_to(TESTS).as_posix()
-        if path.startswith(MINUTES):
+        if _takes_minutes(item):
             item.add_marker(skip)
+
+
+def _takes_minutes(item: pytest.Item) -> bool:
+    return item.path.relative_to(TESTS).as_posix().startswith(MINUTES)
+
+
+def _seconds_or_minutes(item: pytest.Item) -> int:
+    return 2 if _takes_minutes(item) else 1 if item.get_closest_marker("slow") else 0
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,7 +1,7 @@
 """The workflows are what actionlint and zizmor accept, and rest on what this project promises.
 
 zizmor is among the locked requirements. actionlint comes from PATH, or from Go's module proxy: a
-run with --minutes builds it once into .state/tools, where the next plain run finds it.
+run without --fast builds it once into .state/tools, where the next fast run finds it.
 """
 
 from __future__ import annotations
@@ -63,10 +63,12 @@ class TestCheckers:
         program = shutil.which("actionlint") or shutil.which("actionlint", path=TOOLS)
         if program is None:
             go = shutil.which("go")
-            if go is None or not pytestconfig.getoption("--minutes"):
-                pytest.skip("actionlint is not here; --minutes builds it where Go is installed")
+            if go is None or pytestconfig.getoption("--fast"):
+                pytest.skip("actionlint is not here; `make test` builds it where Go is installed")
             environ = {**os.environ, "GOBIN": str(TOOLS), "GOFLAGS": "-mod=mod"}
-            subprocess.run([go, "install", ACTIONLINT], env=environ, check=True, cwd="/")
+            built = subprocess.run([go, "install", ACTIONLINT], env=environ, check=False, cwd="/")
+            if built.returncode != 0:
+                pytest.skip("actionlint is not here, and Go could not build it")
             program = TOOLS / "actionlint"
         found = subprocess.run(
             [program, "-no-color", *WORKFLOWS], capture_output=True, text=True, check=False
