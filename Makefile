@@ -140,7 +140,8 @@ drill: setup ## Back up, restore beside and compare every row and every byte
 
 .PHONY: down
 down: stack ## Stop and remove the stack's resources; the local stack keeps its data
-	@$(ON_CLOUD) $(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes --skip-preview
+	@# The preview stops at what is protected, before anything is deleted.
+	@$(ON_CLOUD) $(PULUMI) destroy --stack $(STACK) $(CONFIG_FILE) --yes
 ifeq ($(CLOUD),simulated)
 	@python -m simulated_cloud stop --state $(SIMULATED)
 endif

@@ -121,6 +121,22 @@ def _run(
         return command.load().run(arguments, place)
     except CouldNotLook as problem:
         return problem
+    except Exception as error:
+        if (problem := _of_the_database(error, place.masker)) is None:
+            raise
+        return problem
+
+
+def _of_the_database(error: Exception, masker: Masker) -> CouldNotLook | None:
+    """What PostgreSQL refused in the middle of a command; None for anything else."""
+    psycopg = sys.modules.get("psycopg")  # imported by a command that asks a database, or by nobody
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return None
+    said = " ".join(masker.foreign(str(error)).split()) or type(error).__name__
+    return CouldNotLook(
+        f"the database refused ({type(error).__name__}: {said}): `python -m operations doctor` "
+        "looks for the cause"
+    )
 
 
 def _to_json(arguments: argparse.Namespace, result: Report | CouldNotLook, masker: Masker) -> str:

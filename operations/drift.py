@@ -99,6 +99,11 @@ def _looked(arguments: argparse.Namespace, place: Place) -> Drift:
     more = ["--config-file", arguments.config_file] if arguments.config_file else []
     steps = ask_for_steps(place, "refresh", "--preview-only", more=more)
     resources = drift_of_resources(steps)
+    if not steps.steps and not steps.problems and not any(steps.summary.values()):
+        raise CouldNotLook(
+            f"the stack {place.stack} has no resources: it was never deployed, or taken down; "
+            f"`make up STACK={place.stack}` deploys it"
+        )
     looks = [Look(name=LOOK, looked_at=_compared(resources.resources, resources.volatile))]
     more_findings, unclear = find_untold(place, steps, more)
     findings = in_order([*resources.findings, *more_findings])

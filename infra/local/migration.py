@@ -21,7 +21,7 @@ from infra.local.layout import Layout, interpreter, private_directory
 from infra.local.log_tail import SHOWN_LINES, masked
 from infra.local.mlflow_process import SERVER_PACKAGE
 from infra.local.provider import LocalProvider, Properties
-from infra.local.schema_revision import installed_revisions, store_revision
+from infra.local.schema_revision import installed_revisions, missing_indexes, store_revision
 from infra.local.server_process import NAME as SERVER
 from infra.local.supervision import STOP_SECONDS, Supervision, inherited_environment
 
@@ -45,7 +45,9 @@ class MigrationProvider(LocalProvider):
             found = store_revision(props["store"], props["password_file"])
         except LocalPlatformError:
             return {}  # the database's own resource shows that it is away
-        return None if found is None else {"revision": found}
+        if found is None:
+            return None
+        return {"revision": _with_its_indexes(props, found)}
 
     def change(self, olds: Properties, news: Properties) -> Properties:
         """The same as making it."""
@@ -73,6 +75,16 @@ class MigrationProvider(LocalProvider):
         finally:
             if serving:
                 supervision.client.start(SERVER)
+
+
+def _with_its_indexes(props: Properties, revision: str) -> str:
+    """The revision, and which of the migration's indexes are missing: it is to run again."""
+    if "--schema-tuning" not in props["command"] or revision != props["revision"]:
+        return revision
+    if props["command"][props["command"].index("--schema-tuning") + 1] != "on":
+        return revision
+    missing = missing_indexes(props["store"], props["password_file"])
+    return f"{revision} without {', '.join(missing)}" if missing else revision
 
 
 def _run_upgrade(props: Properties) -> None:

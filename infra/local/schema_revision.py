@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, LiteralString, cast
 from urllib.parse import quote
 
 from infra.local.errors import LocalPlatformError
@@ -73,7 +74,37 @@ def store_revision(store: str, password_file: str) -> str | None:
     return _postgresql_revision(store, password_file)
 
 
+def missing_indexes(store: str, password_file: str) -> list[str]:
+    """The indexes of ours that a migrated PostgreSQL schema lacks, or has half made.
+
+    Raises:
+        LocalPlatformError: the database cannot be asked.
+    """
+    if store.startswith(SQLITE):
+        return []
+    from mlflow_platform_server.schema_tuning import INDEXES
+
+    names = [index.name for index in INDEXES]
+    found = _ask_postgresql(
+        store,
+        password_file,
+        "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE i.indisvalid AND c.relname = ANY(%s)",
+        (names,),
+    )
+    whole = {str(row[0]) for row in found}
+    return [name for name in names if name not in whole]
+
+
 def _postgresql_revision(store: str, password_file: str) -> str | None:
+    rows = _ask_postgresql(store, password_file, "SELECT version_num FROM alembic_version")
+    return str(rows[0][0]) if rows else None
+
+
+def _ask_postgresql(
+    store: str, password_file: str, question: LiteralString, arguments: Sequence[object] = ()
+) -> list[tuple[Any, ...]]:
+    """The rows of an answer; none where a table is not there yet."""
     import psycopg
 
     try:
@@ -81,15 +112,14 @@ def _postgresql_revision(store: str, password_file: str) -> str | None:
         with psycopg.connect(
             store.replace("+psycopg", "", 1), passfile=password_file or None
         ) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return connection.execute(question, arguments).fetchall()
     except psycopg.errors.UndefinedTable:
-        return None
+        return []
     except psycopg.Error as error:
         raise LocalPlatformError(
             f"the backend store {store.partition('?')[0]} cannot be asked for its schema: "
             f"{masked(str(error)).strip()}"
         ) from error
-    return str(row[0]) if row else None
 
 
 def _sqlite_revision(path: Path) -> str | None:

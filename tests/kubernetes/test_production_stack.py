@@ -14,10 +14,12 @@ from simulated_cloud.kubernetes.package import VARIABLE
 from tests.end_to_end.stack_on_cloud import StackOnCloud
 from tests.end_to_end.test_aws import lift_protection
 from tests.kubernetes.conftest import needs_control_plane
+from tests.kubernetes.test_platform import until
 
 pytestmark = [pytest.mark.slow, needs_control_plane]
 
 BASE = "mlops-platform-prod-mlflow"
+DEPLOYMENT = "/apis/apps/v1/namespaces/mlflow/deployments/mlflow"
 BUDGET = "/apis/policy/v1/namespaces/mlflow/poddisruptionbudgets/mlflow"
 
 
@@ -36,8 +38,11 @@ class TestProduction:
             stack = StackOnCloud("prod", cloud, tmp_path / "state")
             with stack.timed("up on a control plane"):
                 stack.up()
-            deployment = api.get("/apis/apps/v1/namespaces/mlflow/deployments/mlflow")
-            assert deployment["status"]["readyReplicas"] == deployment["spec"]["replicas"] == 2
+            # The rollout is done with the one replica that a Deployment begins with; the second is
+            # the autoscaler's, a moment later.
+            until(lambda: api.get(DEPLOYMENT)["status"].get("readyReplicas") == 2)
+            deployment = api.get(DEPLOYMENT)
+            assert deployment["spec"]["replicas"] == 2
             applied = {
                 field["operation"]
                 for field in deployment["metadata"]["managedFields"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import psycopg
 import pytest
 
 from operations.commands import COMMANDS, Command
@@ -44,11 +45,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--code", type=int, default=0)
         parser.add_argument("--refuse", action="store_true")
+        parser.add_argument("--ask", action="store_true")
 
     def run(arguments: argparse.Namespace, place: Place) -> Said:
         place.masker.remember("hush-hush-hush")
         if arguments.refuse:
             raise CouldNotLook("hush-hush-hush was refused")
+        if arguments.ask:
+            raise psycopg.errors.QueryCanceled("canceling hush-hush-hush\nDETAIL: a timeout")
         place.progress("half of it")
         return Said(arguments.code, f"{place.stack or place.url} knows hush-hush-hush")
 
@@ -85,6 +89,16 @@ class TestExitCode:
     def test_could_not_look(self, operate: Operate, told: list[Command]) -> None:
         ran = operate("tell", "--refuse", commands=told)
         assert (ran.code, ran.out, ran.err) == (2, "", "error: [secret] was refused\n")
+
+    def test_a_database_that_refuses_in_the_middle(
+        self, operate: Operate, told: list[Command]
+    ) -> None:
+        ran = operate("tell", "--ask", commands=told)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == (
+            "error: the database refused (QueryCanceled: canceling [secret] DETAIL: a timeout): "
+            "`python -m operations doctor` looks for the cause\n"
+        )
 
     def test_could_not_look_in_json(self, operate: Operate, told: list[Command]) -> None:
         ran = operate("tell", "--refuse", "--json", commands=told)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from infra.database_tuning import parameters
@@ -121,6 +122,27 @@ class TestKilled:
         history = call(platform, f"metrics/get-history?run_id={run_id}&metric_key=m")["metrics"]
         assert len(history) == 5
         wait_until(lambda: not platform.drift())
+
+
+class TestAnIndexDropped:
+    """An index of the migration that somebody dropped is drift, and the next `up` makes it anew."""
+
+    def test_it_is_back(self, platform: RealPlatform) -> None:
+        before = supervised(platform)["mlflow"]
+        props = platform.resources()["schema"][1]
+        store = props["store"].replace("+psycopg", "", 1)
+        index = "mlflow_platform_model_versions_run"
+        with psycopg.connect(store, passfile=props["password_file"], autocommit=True) as connection:
+            connection.execute(f"DROP INDEX {index}")
+            found = f"{props['revision']} without {index}"
+            assert platform.drift() == {"schema": {"revision": found}}
+            done = platform.up()
+            assert done.pop("schema") == "update"
+            assert set(done.values()) == {"same"}
+            asked = connection.execute("SELECT to_regclass(%s)", [index]).fetchone()
+        assert asked == (index,)
+        assert platform.drift() == {}
+        assert supervised(platform)["mlflow"] == before
 
 
 class TestStopped:

@@ -49,6 +49,19 @@ def drift(operate: Operate, engine: RecordedEngine) -> Drift:
     return Drift(operate, engine)
 
 
+class TestNothingThere:
+    """A stack that was taken down is not one without drift."""
+
+    def test_could_not_look(self, drift: Drift, engine: RecordedEngine) -> None:
+        engine.refreshes()
+        ran = drift()
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == (
+            "error: the stack dev has no resources: it was never deployed, or taken down; "
+            "`make up STACK=dev` deploys it\n"
+        )
+
+
 class TestResources:
     """A finding for each resource that differs, with each property, as deployed and as found."""
 
