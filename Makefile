@@ -92,7 +92,7 @@ help: ## Show this list
 up: stack ## Deploy the stack, pass the four-stage check, print the URL
 	@$(ON_CLOUD) $(PULUMI) up --stack $(STACK) $(CONFIG_FILE) $(REFRESH) --yes --skip-preview
 ifeq ($(CLOUD),simulated)
-	@echo "In a simulated cloud nothing serves: no check, no URL. \`make down\` with the same words ends it."
+	@echo "In a simulated cloud nothing serves: no check, no URL. \`make down\` with the same words ends it; of a production stack, once its protection is lifted."
 else
 	@python -m smoke_tests --stack $(STACK)
 	@printf '\nMLflow is ready: %s\n' "$$($(PULUMI) stack output trackingUri --stack $(STACK))"

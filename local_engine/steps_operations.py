@@ -112,8 +112,8 @@ class StepOperations:
             raise EngineError(
                 f'resource "{old.urn}" cannot be deleted\n'
                 "because it is protected. To unprotect the resource, either remove the `protect` "
-                "flag from the resource in your Pulumi program and run `up`, or take it out of "
-                "the state with `stack export` and `stack import`",
+                "flag from the resource in your Pulumi program and run `up`, or use the command "
+                f"`state unprotect '{old.urn}'`",
                 urn=old.urn,
             )
         spared = old.external or old.retain_on_delete or old.deleted_with in self._deleted

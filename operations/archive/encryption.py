@@ -88,8 +88,8 @@ class Identities:
         if not text.strip():
             raise CouldNotLook(
                 "the key that opens the backup is not given: name the file with age's secret key "
-                f"with --identity-file or {IDENTITY_FILE_VARIABLE}, or put the key itself into "
-                f"{IDENTITY_VARIABLE}"
+                f"with --identity-file or {IDENTITY_FILE_VARIABLE} (`make backup` made "
+                f".state/backup-key), or put the key itself into {IDENTITY_VARIABLE}"
             )
         lines = [line.strip() for line in text.splitlines()]
         written = [line for line in lines if line and not line.startswith("#")]

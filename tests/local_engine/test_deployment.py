@@ -208,7 +208,9 @@ class TestProtection:
     def test_deletion_is_refused(self, stage: Stage) -> None:
         stage.up('Box("a", Options(protect=True))')
         assert not stage.up("").succeeded
-        assert "cannot be deleted\nbecause it is protected" in stage.errors()[-1]
+        refused = stage.errors()[-1]
+        assert "cannot be deleted\nbecause it is protected" in refused
+        assert refused.endswith(f"or use the command `state unprotect '{stage.state('a').urn}'`")
         assert not stage.run("destroy").succeeded
         assert stage.state("a").id == "a-1"
 
