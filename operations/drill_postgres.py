@@ -80,7 +80,11 @@ class DrillPostgres:
         options = " ".join(f"-c {setting}" for setting in _SETTINGS)
         options += f" -c unix_socket_directories='{self._folder}' -c port={_PORT}"
         log = str(self._folder / "postgresql.log")
-        self._run("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "start")
+        try:
+            self._run("pg_ctl", "-D", str(self._data), "-o", options, "-l", log, "-w", "start")
+        except BaseException:  # too slow, or Ctrl-C: it may run all the same
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -90,6 +94,9 @@ class DrillPostgres:
         trace: TracebackType | None,
     ) -> None:
         """Stop it; its folder is somebody else's to remove."""
+        self._stop()
+
+    def _stop(self) -> None:
         self._finished("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
 
     def _become_ordinary(self) -> Sequence[str]:

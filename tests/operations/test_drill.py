@@ -177,6 +177,28 @@ class TestPostgresOfItsOwn:
         with pytest.raises(NotReachable):
             postgres.login.connect()
 
+    def test_one_whose_start_is_interrupted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ctrl-C between its start and the word that it runs leaves nobody with the data."""
+        run = DrillPostgres._run
+
+        def interrupted(self: DrillPostgres, program: str, *arguments: str) -> None:
+            run(self, program, *arguments)
+            if program == "pg_ctl":
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(DrillPostgres, "_run", interrupted)
+        folder = tmp_path / "cluster"
+        folder.mkdir()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            DrillPostgres(postgres_directory(None), folder, Masker()),
+        ):
+            pass
+        assert list(folder.glob(".s.PGSQL.*")) == []
+        assert not (folder / "data" / "postmaster.pid").exists()
+
     def test_programs_without_a_server(self, tmp_path: Path) -> None:
         with (
             pytest.raises(CouldNotLook, match="has no initdb: give the directory of a whole"),
