@@ -17,8 +17,8 @@ from operations.doctor.kubernetes_logs import pod_logs
 from operations.doctor.log_lines import Logs
 from operations.doctor.patient import Patient
 
-PAGES = 5
-AT_ONCE = 1000
+PAGES = 10
+AT_ONCE = 10_000  # as many as CloudWatch gives
 
 
 def logs_on_aws(patient: Patient) -> Logs:
@@ -51,15 +51,18 @@ def _add(
 ) -> None:
     """The last minutes of a log group, where there is one and we may read it."""
     try:
-        found = _events(patient, group)
+        found, is_whole = _events(patient, group)
     except NotRun as reason:
         reasons.append(str(reason))
         return
     if found is not None:
+        # CloudWatch begins with the oldest: what was not read is told by the name.
+        name += "" if is_whole else f" (its first {len(found):,} lines)"
         texts[name] = "\n".join(_line(event, patient) for event in found)
 
 
-def _events(patient: Patient, group: str) -> list[dict[str, Any]] | None:
+def _events(patient: Patient, group: str) -> tuple[list[dict[str, Any]] | None, bool]:
+    """The last minutes of a group, None where there is none; and whether that is all of them."""
     from botocore.exceptions import ClientError
 
     begin = int((patient.place.clock.epoch() - patient.options.log_minutes * 60) * 1000)
@@ -74,12 +77,12 @@ def _events(patient: Patient, group: str) -> list[dict[str, Any]] | None:
             except ClientError as error:
                 if error_code(error) != "ResourceNotFoundException":
                     raise
-                return None  # the stack does not send them there
+                return None, True  # the stack does not send them there
             found += answer["events"]
             if not answer.get("nextToken"):
-                break
+                return found, True
             more = {"nextToken": answer["nextToken"]}
-    return found
+    return found, False
 
 
 def _line(event: Mapping[str, Any], patient: Patient) -> str:
