@@ -7,6 +7,7 @@ of workflows that many people read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -18,6 +19,8 @@ VALUE = ".value"
 
 def hidden(value: object) -> object:
     """The same value; in it, what a variable holds that is called like a secret is replaced."""
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        return _hidden_in_text(value)
     if isinstance(value, list):
         return [hidden(item) for item in cast("list[object]", value)]
     if not isinstance(value, Mapping):
@@ -30,6 +33,16 @@ def hidden(value: object) -> object:
         else hidden(one)
         for key, one in items.items()
     }
+
+
+def _hidden_in_text(text: str) -> str:
+    """The same for a document in a text, such as the configuration that `kubectl apply` keeps."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    shown = hidden(document)
+    return text if shown == document else json.dumps(shown)
 
 
 def hidden_at(state: State, path: str, value: object) -> object:

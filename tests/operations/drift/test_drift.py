@@ -166,6 +166,23 @@ class TestResources:
             {"property": "env[0].value", "expected": "1", "found": "a secret"},
         ]
 
+    def test_a_secret_in_the_configuration_that_kubectl_keeps(self, drift: Drift) -> None:
+        """`kubectl apply` writes the whole object, with its variables, into an annotation."""
+        env = [{"name": "PGPASSWORD", "value": "hunter2"}]
+        changed = step(
+            "update",
+            "kubernetes:apps/v1:Deployment",
+            "server",
+            before={"annotations": {}},
+            after={"annotations": {"last-applied": json.dumps({"env": env})}},
+            changed=["annotations", 'annotations["last-applied"]'],
+        )
+        (found,) = drift.finds(changed)
+        assert "hunter" not in json.dumps(found)
+        assert found["differences"][1]["found"] == (
+            '{"env": [{"name": "PGPASSWORD", "value": "[secret]"}]}'
+        )
+
     def test_long_values_show_where_they_part(self, drift: Drift) -> None:
         """Two policies of a kilobyte, of which the last word differs."""
         long = "x" * 1000
