@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from operations.doctor.check import Answer, Check, NotRun, failed, passed
+from operations.doctor.mlflow_tables import MLFLOW_TABLES
 from operations.doctor.patient import Patient
 
 MLFLOW_INDEXES = {
@@ -60,6 +61,14 @@ def revision(patient: Patient) -> Answer:
         raise NotRun(
             f"the schema is at {found}; MLflow here is {ours}, the server {deployed}, so what it "
             f"wants is not known here: install mlflow=={deployed}"
+        )
+    if found == history.head and (lost := sorted(MLFLOW_TABLES - tables)):
+        return failed(
+            f"the schema says it is at revision {found} and lacks the tables {', '.join(lost)}",
+            cause="somebody dropped them, or a restore ended before it reached them: what was in "
+            "them is gone from here, and no migration makes them again",
+            next_step="Stop what writes, and restore the newest backup that has them "
+            "(docs/runbooks/backup.md; `python -m operations backups` lists them).",
         )
     if found == history.head:
         return passed(f"revision {found}, which MLflow {deployed} wants")

@@ -316,6 +316,16 @@ class TestSchema:
             "the schema is at revision ffffffffffff, which MLflow 3.17.2 does not know"
         )
 
+    def test_a_table_that_is_gone(self, platform: RealPlatform, look: Look) -> None:
+        with superuser(platform) as database:
+            database.execute("ALTER TABLE tags RENAME TO tags_elsewhere")
+            try:
+                found = look()
+            finally:
+                database.execute("ALTER TABLE tags_elsewhere RENAME TO tags")
+        assert "database.schema" in found.roots
+        assert found.evidence("database.schema").endswith("and lacks the tables tags")
+
     def test_an_empty_database(
         self, platform: RealPlatform, settings: PlatformSettings, outputs: Any, examine: Examine
     ) -> None:
