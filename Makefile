@@ -243,5 +243,8 @@ $(STATE)/backup-key: | $(VENV)/.installed
 
 # Made once, readable by its owner alone: it encrypts the secrets in this checkout's state.
 $(STATE)/passphrase: | $(VENV)/.installed
+	@if [ -z "$${PULUMI_CONFIG_PASSPHRASE:-}" ] && \
+	    [ -n "$$(ls $(STATE)/{,simulated-cloud/}pulumi/.pulumi/stacks/*/*.json 2>/dev/null)" ]; then \
+	  echo "$@ is gone, and with it what opens the secrets in this checkout's state: put it back from a copy, or set PULUMI_CONFIG_PASSPHRASE to what stood in it" >&2; exit 2; fi
 	@mkdir -p $(STATE)/pulumi
 	@umask 077 && python -c 'import secrets; print(secrets.token_urlsafe(32))' > $@
