@@ -100,6 +100,11 @@ class Steps:
     problems: tuple[str, ...] = field(default=())  # errors that the engine told of
 
     @property
+    def left_out(self) -> int:
+        """How many that stay the same are counted and not shown."""
+        return max(0, self.summary.get("same", 0) - sum(step.op == "same" for step in self.steps))
+
+    @property
     def resources(self) -> tuple[Step, ...]:
         """The steps of what a cloud has."""
         return tuple(step for step in self.steps if step.is_own)

@@ -89,15 +89,10 @@ def summary(stack: str, steps: Steps) -> PreviewReport:
         losses=tuple(loss for step in changes if (loss := _loss(step)) is not None),
         guards=tuple(_change(step, critical=True) for step in changes if _is_guard(step)),
         policies=(),
-        is_whole=_is_whole(steps),
+        is_whole=not steps.left_out,
         cost=None,
         changes=tuple(_change(step) for step in changes),
     )
-
-
-def _is_whole(steps: Steps) -> bool:
-    """Whether the preview shows what stays the same, which an engine counts in any case."""
-    return sum(step.op == "same" for step in steps.steps) >= steps.summary.get("same", 0)
 
 
 def _loss(step: Step) -> Loss | None:

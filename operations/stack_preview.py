@@ -52,14 +52,19 @@ def read_whole_preview(place: Place, stack: str, file: str | None) -> Document:
     """The preview of a stack, with every resource in it: half of one would look clean.
 
     Raises:
-        CouldNotLook: there is none, or the engine could not end it.
+        CouldNotLook: there is none, it is not whole, or the engine could not end it.
     """
     preview = read_preview(place, stack, file)
-    problems = steps_of(preview).problems
-    if problems:
+    steps = steps_of(preview)
+    if steps.problems:
         raise CouldNotLook(
-            f"the preview of {stack!r} failed ({place.masker.foreign(problems[0])}): mend that "
-            "first"
+            f"the preview of {stack!r} failed ({place.masker.foreign(steps.problems[0])}): mend "
+            "that first"
+        )
+    if steps.left_out:
+        raise CouldNotLook(
+            f"the preview of {stack!r} leaves out what stays the same ({steps.left_out} "
+            "resources): make it with `pulumi preview --json --show-sames`"
         )
     return preview
 

@@ -76,6 +76,18 @@ class TestOutcome:
             "file or directory): write it with `pulumi preview --json --show-sames`\n"
         )
 
+    def test_a_preview_of_what_changes_alone(self, operate: Operate, tmp_path: Path) -> None:
+        """Without `--show-sames` a stack that breaks every rule and stays so looks clean."""
+        file = tmp_path / "preview.json"
+        file.write_text(json.dumps({"steps": [], "changeSummary": {"same": 12}}))
+        for command in ("policies", "cost"):
+            ran = operate(command, "--stack", "trial", "--preview", str(file))
+            assert (ran.code, ran.out) == (2, "")
+            assert ran.err == (
+                "error: the preview of 'trial' leaves out what stays the same (12 resources): "
+                "make it with `pulumi preview --json --show-sames`\n"
+            )
+
     def test_a_preview_that_failed(self, operate: Operate, tmp_path: Path) -> None:
         file = Path(preview(tmp_path, public=False))
         document = json.loads(file.read_text())
