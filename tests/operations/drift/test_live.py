@@ -8,6 +8,9 @@ from tests.operations.conftest import Operate
 from tests.operations.drift.conftest import (
     Live,
 )
+from tests.operations.engine_stand_in import step
+
+SOMETHING = step("refresh", "random:index/randomPassword:RandomPassword", "p", before={}, after={})
 
 
 class TestWholeValues:
@@ -34,7 +37,7 @@ class TestWhatCannotBeSeen:
     """It is said, and it is exit code 2 where it was required."""
 
     def test_said(self, live: Live) -> None:
-        ran = live()
+        ran = live(SOMETHING)
         assert ran.code == 0
         problems = {look["name"]: look["problem"] for look in ran.document["looks"]}
         assert problems["database"] == "the stack exports no databaseHost"
@@ -42,7 +45,7 @@ class TestWhatCannotBeSeen:
         assert "kubernetes" not in problems  # nothing was deployed to a cluster
 
     def test_required(self, live: Live, operate: Operate) -> None:
-        live.engine.refreshes()
+        live.engine.refreshes(SOMETHING)
         for words, code in (("database", 2), ("all", 2), ("google", 0)):
             ran = operate("drift", "--stack", "dev", "--require", words, environ=live.environ)
             assert ran.code == code, words
